@@ -36,6 +36,9 @@ void Agent::make_fault_drills() {
   };
   callbacks.held = [this](const std::string& service) { return drill_held(service); };
   callbacks.ended = [this](const std::string& service) { return drill_ended(service); };
+  callbacks.stopped = [this](const recover::FaultTarget& target) {
+    return dispatcher_->stopped(target.service, target.unit).value_or("");
+  };
   callbacks.begins = [this](const recover::FaultTarget& target, Fault fault) {
     if (fault == Fault::refuse) dispatcher_->drill(target.service, target.unit, recover::Dispatcher::Drilled::yes);
     audit_->add(model::AuditKind::recovery, "fettle", target.service,

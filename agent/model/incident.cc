@@ -116,9 +116,9 @@ std::vector<MissedObjective> missed_objectives(const Incident& incident, const I
   std::vector<MissedObjective> out;
   const auto judge = [&](const char* name, std::optional<base::WallTime> at, std::optional<base::Millis> limit) {
     if (!limit || (at && *at - incident.started <= *limit)) return;
-    out.push_back(
-        {name, at ? fmt::format("{} took {} of {}", name, lasted(incident.started, *at), base::format_duration(*limit))
-                  : fmt::format("{} did not come within {}", name, base::format_duration(*limit))});
+    out.push_back({name, at ? fmt::format("{} took {} of {}", name, base::format_rounded(*at - incident.started),
+                                          base::format_duration(*limit))
+                            : fmt::format("{} did not come within {}", name, base::format_duration(*limit))});
   };
   if (incident.detected) {
     judge("detect", incident.detected, wanted.detect);

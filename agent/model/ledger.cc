@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace model {
 namespace {
@@ -23,6 +24,15 @@ std::vector<const RecoveryReport*> runs_of(const std::string& service, const Inc
   std::vector<const RecoveryReport*> out;
   for (const auto& [id, run] : by_id) out.push_back(run);
   std::stable_sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->started < b->started; });
+  return out;
+}
+
+// Those of rehearsed faults.
+std::set<std::string> rehearsed_runs(const IncidentList& incidents) {
+  std::set<std::string> out;
+  for (const auto& incident : incidents)
+    if (!incident->drill.empty())
+      for (const RecoveryReport& run : incident->recoveries) out.insert(run.id);
   return out;
 }
 
@@ -72,7 +82,9 @@ CureUse& cure_of(const std::string& action, Ledger& out) {
   return out.cures.emplace_back(CureUse{action});
 }
 
-void add_run(const RecoveryReport& run, base::WallTime now, Ledger& out, std::vector<base::Millis>& took) {
+// `rehearsed`: in a drill, which proves the cure and is no bad luck.
+void add_run(const RecoveryReport& run, bool rehearsed, base::WallTime now, Ledger& out,
+             std::vector<base::Millis>& took) {
   if (run.mode == RecoveryMode::dry_run || !run.ended) return;
   const ActionReport* healing = healing_action(run);
   const bool refused = healing == nullptr && was_refused(run);
@@ -90,19 +102,21 @@ void add_run(const RecoveryReport& run, base::WallTime now, Ledger& out, std::ve
   if (!worked) return;
   ++out.successes;
   ++cure.worked;
-  if (now - run.started <= kMonth) ++cure.this_month;
+  if (!rehearsed && now - run.started <= kMonth) ++cure.this_month;
   took.push_back(*run.ended - run.started);
 }
 
 // When the service had a fault of its own: what follows a success soon is a relapse.
 std::vector<base::WallTime> onsets_of(const std::string& service, const IncidentList& incidents,
-                                      const std::vector<const RecoveryReport*>& runs) {
+                                      const std::vector<const RecoveryReport*>& runs,
+                                      const std::set<std::string>& rehearsed) {
   std::vector<base::WallTime> out;
   for (const auto& incident : incidents)
-    if (incident->service == service)
+    if (incident->service == service && incident->drill.empty())
       for (const DownSpan& span : down_spans(*incident, service)) out.push_back(span.from);
   for (const RecoveryReport* run : runs)
-    if (run->trigger.starts_with("alert ") && healing_action(*run) != nullptr) out.push_back(run->started);
+    if (run->trigger.starts_with("alert ") && healing_action(*run) != nullptr && !rehearsed.contains(run->id))
+      out.push_back(run->started);
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -129,7 +143,7 @@ Ledger ledger_of(const std::string& service, const IncidentList& incidents, cons
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a->started > b->started; });
   for (const auto& incident : sorted) {
     const std::vector<DownSpan> spans = down_spans(*incident, service);
-    if (spans.empty() || incident->end == IncidentEnd::gone) continue;
+    if (spans.empty() || incident->end == IncidentEnd::gone || !incident->drill.empty()) continue;
     add_since(incident->started, out);
     ++(is_over(*incident) ? out.faults : out.open);
     out.flaps += spans.size() - 1;
@@ -137,13 +151,14 @@ Ledger ledger_of(const std::string& service, const IncidentList& incidents, cons
   }
   out.saved_median = median_of(std::move(saved));
   const std::vector<const RecoveryReport*> runs = runs_of(service, sorted, others);
+  const std::set<std::string> rehearsed = rehearsed_runs(sorted);
   for (const RecoveryReport* run : runs) {
     add_since(run->started, out);
-    add_run(*run, now, out, took);
+    add_run(*run, rehearsed.contains(run->id), now, out, took);
   }
   if (!took.empty()) out.worst = *std::max_element(took.begin(), took.end());
   out.median = median_of(std::move(took));
-  add_relapses(runs, onsets_of(service, sorted, runs), out);
+  add_relapses(runs, onsets_of(service, sorted, runs, rehearsed), out);
   std::stable_sort(out.cures.begin(), out.cures.end(), [](const auto& a, const auto& b) { return a.used > b.used; });
   return out;
 }

@@ -193,6 +193,10 @@ void Dispatcher::drill(const std::string& service, const std::string& unit, Dril
   rep_->units.drill(service, unit, drilled == Drilled::yes);
 }
 
+std::optional<std::string> Dispatcher::stopped(const std::string& service, const std::string& unit) const {
+  return rep_->units.stopped(service, unit);
+}
+
 void Dispatcher::abort(const std::string& service, const std::string& comment,
                        std::function<void(base::Result<std::string>)> done) {
   const auto refuse = [this, &done](base::Kind kind, std::string text) {

@@ -88,6 +88,8 @@ class Dispatcher {
   // A drill stops the unit of the service, until it is over: that is a fault, and nobody's stop.
   enum class Drilled { no, yes };
   void drill(const std::string& service, const std::string& unit, Drilled drilled);
+  // In words: the unit was stopped, or is being stopped, by others than the agent. Nothing: it was not.
+  std::optional<std::string> stopped(const std::string& service, const std::string& unit) const;
   // A person says that the cause is mended: opens the latch of an exhausted plan and gives the whole budget back. In
   // effect at once, also for an alert that waits; `done` after fsync.
   void ack(const std::string& service, const std::string& comment, std::function<void(base::Result<>)> done);

@@ -240,7 +240,8 @@ void FaultDrills::tick() {
   FaultDrill& drill = running_->drill;
   const std::string& service = drill.target().service;
   if (drill.may_be_stopped())
-    if (const std::string why = callbacks_.ended(service); !why.empty()) carry_out(drill.stop(why, now()));
+    for (const std::string& why : {callbacks_.ended(service), callbacks_.stopped(drill.target())})
+      if (!why.empty() && drill.may_be_stopped()) carry_out(drill.stop(why, now()));
   on_delivery();
   carry_out(drill.wake(now()));
 }
@@ -307,7 +308,12 @@ void FaultDrills::carry_out(const FaultDrill::Effects& effects) {
 
 void FaultDrills::undo_running() {
   const FaultTarget& target = running_->drill.target();
-  running_->injection.undo(running_->drill.fault(), target.unit, [this](const base::Result<>& undone) {
+  const Fault fault = running_->drill.fault();
+  if ((fault == Fault::kill || fault == Fault::refuse) && !callbacks_.stopped(target).empty()) {
+    running_->again = context_.scheduler.after({}, [this] { carry_out(running_->drill.undone(now())); });
+    return;
+  }
+  running_->injection.undo(fault, target.unit, [this](const base::Result<>& undone) {
     if (undone) return carry_out(running_->drill.undone(now()));
     if (!std::exchange(running_->complained, true))
       base::log::warn("a rehearsed fault is not undone yet; it is tried again and again",

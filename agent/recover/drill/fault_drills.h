@@ -41,6 +41,8 @@ struct FaultDrillCallbacks {
   std::function<std::optional<FaultTarget>(const std::string& service)> target;  // nullopt: there is no such service
   // Why a drill of the service may not begin now, or has to end: "payment is in maintenance"; or "".
   std::function<std::string(const std::string&service)> held, ended;
+  // "order.service was stopped …", if people did that: then it is not started again.
+  std::function<std::string(const FaultTarget& target)> stopped;
   std::function<void(const FaultTarget& target, Fault fault)> begins;             // the fault is about to be there
   std::function<void(const FaultTarget& target, Fault fault)> is_over;            // it is undone
   std::function<void(const std::string& service, const std::string& text)> tell;  // its receivers

@@ -80,7 +80,7 @@ void FaultInjection::undo(Fault fault, const std::string& unit, Done done) {
   unit_ = unit;
   done_ = std::move(done);
   slow_.reset();
-  if (fault == Fault::kill || fault == Fault::refuse) return start_again();
+  if (fault == Fault::kill || fault == Fault::refuse) return start_again(fault);
   send(Whom::all, SIGCONT, [this](const base::Result<>& sent) {
     // A unit that is not there has no process.
     if (!sent && sent.error().kind == base::Kind::not_found) return end({});
@@ -88,11 +88,13 @@ void FaultInjection::undo(Fault fault, const std::string& unit, Done done) {
   });
 }
 
-void FaultInjection::start_again() {
-  step_ = systemd_.read_unit(unit_, scheduler_.now() + kLimit, [this](const base::Result<os::UnitState>& state) {
+void FaultInjection::start_again(Fault fault) {
+  step_ = systemd_.read_unit(unit_, scheduler_.now() + kLimit, [this, fault](const base::Result<os::UnitState>& state) {
     if (!state && state.error().kind == base::Kind::not_found) return end({});
     if (!state) return end(tl::unexpected<base::Error>(state.error()));
     if (state->load == "not-found" || state->load == "masked" || state->active == "active") return end({});
+    // One that was killed has failed. Ended cleanly, people have stopped it since.
+    if (fault == Fault::kill && state->active == "inactive" && state->result == "success") return end({});
     if (is_under_way(*state))
       return end(base::fail(base::Kind::unavailable, fmt::format("{} is {} ({})", unit_, state->active, state->sub)));
     step_ = systemd_.run_job(

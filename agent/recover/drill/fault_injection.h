@@ -37,7 +37,7 @@ class FaultInjection {
   void send(os::Systemd::Whom whom, int signal, Done done);
   void slow_down();
   void stand_still();
-  void start_again();
+  void start_again(Fault fault);
   void end(base::Result<> result);
 
   loop::Scheduler& scheduler_;

@@ -323,3 +323,28 @@ TEST_CASE("a run of a rollout, and one that a person aborted, are no attempts") 
   run.actions.clear();
   CHECK(model::ledger_of("order", {}, {run}, run.started).attempts == 0);
 }
+
+TEST_CASE("a rehearsed fault is no fault, and its run proves the cure") {
+  History history(1);
+  repeat(6, [&] { history.heals(); });
+  const auto drilled = [&] {
+    model::IncidentList out;
+    for (const auto& incident : history.incidents()) {
+      auto copy = std::make_shared<model::Incident>(*incident);
+      copy->drill = "hang";
+      out.push_back(copy);
+    }
+    return out;
+  }();
+  const model::Ledger real = model::ledger_of("order", history.incidents(), history.runs(), history.now());
+  CHECK(real.faults == 6);
+  REQUIRE(real.cures.size() == 1);
+  CHECK(real.cures[0].is_broken());
+  const model::Ledger ledger = model::ledger_of("order", drilled, history.runs(), history.now());
+  CHECK(ledger.faults == 0);
+  CHECK(ledger.relapses_day == 0);
+  CHECK(ledger.attempts == 6);
+  CHECK(ledger.successes == 6);
+  REQUIRE(ledger.cures.size() == 1);
+  CHECK(!ledger.cures[0].is_broken());
+}

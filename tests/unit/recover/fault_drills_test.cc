@@ -25,7 +25,7 @@ struct Site {
   fakes::FakeSystemd systemd{loop};
   fakes::FakeSlots slots;
   std::unique_ptr<fakes::FakeState> state = std::make_unique<fakes::FakeState>(loop);
-  std::string held, ended;
+  std::string held, ended, stopped;
   std::map<std::string, std::string> untaken;
   std::vector<std::string> reports, told;
   std::string answer;  // to the person who asked last
@@ -39,6 +39,7 @@ struct Site {
     };
     callbacks.held = [this](const std::string&) { return held; };
     callbacks.ended = [this](const std::string&) { return ended; };
+    callbacks.stopped = [this](const recover::FaultTarget&) { return stopped; };
     callbacks.begins = [](const auto&, Fault) {};
     callbacks.is_over = callbacks.begins;
     callbacks.tell = [this](const std::string&, const std::string& text) { told.push_back(text); };
@@ -165,6 +166,51 @@ TEST_CASE("an agent that was killed in the middle of a drill undoes it before an
     site.start();
     CHECK(site.does() == "");
   }
+}
+
+TEST_CASE("what people have stopped in the middle of a drill is not started again") {
+  for (const Fault fault : {Fault::kill, Fault::refuse}) {
+    Site site;
+    site.answer_reads("active");
+    site.start();
+    site.ask(fault);
+    site.does();
+    site.answer_reads("inactive");
+    site.stopped = "order.service is being stopped";
+    site.loop.advance(1s);
+    CHECK(site.does() == "");
+    CHECK(site.drills->rehearsed("order") != std::nullopt);
+    site.loop.advance(recover::FaultDrill::kSettle);
+    CHECK(site.does() == "");
+    REQUIRE(site.reports.size() == 1);
+    CHECK(site.reports.front().starts_with("interrupted: order.service is being stopped"));
+  }
+  // It has to go on before it can end.
+  Site site;
+  site.answer_reads("active");
+  site.start();
+  site.ask(Fault::hang);
+  site.does();
+  site.stopped = "order.service is being stopped";
+  site.loop.advance(1s);
+  CHECK(site.does() == "signal 18 all order.service");
+}
+
+TEST_CASE("what ended cleanly after a kill was stopped by people: an agent after one that was killed lets it be") {
+  Site site;
+  site.answer_reads("active");
+  site.start();
+  site.ask(Fault::kill);
+  site.does();
+  site.kill();
+  site.systemd.on_read = [](const std::string&) {
+    os::UnitState state = Site::unit("inactive");
+    state.result = "success";
+    return state;
+  };
+  site.start();
+  CHECK(site.does() == "");
+  CHECK(site.reports.size() == 1);
 }
 
 TEST_CASE("what cannot be undone is tried again, and nothing begins before") {
