@@ -44,6 +44,7 @@ def ways(where, agent):
     socket = f"--admin.socket={agent.admin}"
     check(lib.fettle("status", socket), 0, "order", "payment")
     check(lib.fettle("explain", "payment", socket), 0, "It depends on order")
+    check(lib.fettle("trust", "payment", socket), 1, "there is nothing to switch on")
     check(lib.fettle("recoveries", socket), 0, "no plan has run yet")
     # The newest sample is younger than the last step of a range that is asked for at once.
     lib.wait_for("a sample of order", lambda: 'service="order"' in lib.fettle("query", "--start=-10s", "--step=1s", "fettle_service_up", socket).stdout)

@@ -127,6 +127,10 @@ int replay_recover(const ReplayRecoverOptions& options) {
     complain(samples.error().text);
     return 1;
   }
+  if (samples->series.empty()) {
+    complain(fmt::format("{} has no samples", options.openmetrics));
+    return 1;
+  }
   const ReplayMode mode = options.enforce ? ReplayMode::enforce : ReplayMode::configured;
   const PlanReplay replay = replay_plans(std::move(loaded), std::move(samples->series), mode);
   if (options.form == base::OutputForm::json) {
