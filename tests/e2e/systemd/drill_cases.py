@@ -48,18 +48,19 @@ def open_incidents(node, service):
 
 
 def begin(node, service, fault):
-    """Until it is taken: the incident of the drill before has to be over."""
+    """Until it is taken, for the incident of the drill before has to be over; when it was asked for."""
     def asked():
+        last[:] = [time.time(), ""]
         answer = node.machine.run("fettle", "drill", service, "--fault", fault, "--yes", check=False)
-        last.append(answer.stdout + answer.stderr)
-        assert answer.returncode in (0, 1, 3), last[-1]
+        last[1] = answer.stdout + answer.stderr
+        assert answer.returncode in (0, 1, 3), last[1]
         return answer.returncode == 0
-    last = []
+    last = [0, ""]
     node.machine.run("fettle", "ack", service, check=False)
     lib.wait_for(f"incidents of {service} to end", lambda: not open_incidents(node, service), 120,
                  lambda: str(open_incidents(node, service)))
-    lib.wait_for(f"a drill {fault} of {service} to begin", asked, 120, lambda: last[-1])
-    return time.time()
+    lib.wait_for(f"a drill {fault} of {service} to begin", asked, 120, lambda: last[1])
+    return last[0]
 
 
 def ended(node, service, fault, since, limit=150):
