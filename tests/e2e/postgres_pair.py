@@ -360,13 +360,14 @@ class Site:
     def wait_for_replicas(self):
         """Each agent has seen its server follow that of the record."""
         def ready(node, page):
+            closed = [gate["name"] for gate in page["gates"] if not gate["open"]]
             follows = any(gate["name"] == "candidate_not_ready" and gate["open"] for gate in page["gates"])
-            return page["primary"] == node.name or (follows and not node.refusals()[1:])
+            return page["primary"] == node.name or (follows and closed == ["primary_lease_alive"])
 
         def whole():
             pages = [node.standby() for node in self.nodes]
             return all(sorted(m["state"] for m in page["members"]) == ["primary"] + ["replica"] * (len(self.nodes) - 1)
-                       and not page["mustRejoin"] and page["holder"] for page in pages) and all(map(ready, self.nodes, pages))
+                       and not page["mustRejoin"] and page["holder"] and ready(node, page) for node, page in zip(self.nodes, pages))
         lib.wait_for("all replicas to follow", whole, 60, self.state)
 
     def refused(self, node, name, seconds=40):
