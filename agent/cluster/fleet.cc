@@ -31,6 +31,7 @@ struct Fleet::Slot {
   bool alone = false;  // by the local budget
   bool reboots = false;
   bool of_rollout = false;
+  bool asks_once = false;  // who is refused does not wait
   std::unique_ptr<Acquisition> acquisition;
   std::function<void(SlotReply)> done;
   std::function<void(Judgement)> lost;
@@ -281,6 +282,7 @@ loop::Handle Fleet::acquire(const SlotWish& wish, std::function<void(SlotReply)>
   slot->number = ++last_;
   slot->reboots = wish.reboots;
   slot->of_rollout = wish.of_rollout;
+  slot->asks_once = wish.by_person || wish.of_rollout;
   slot->done = std::move(done);
   slot->lost = std::move(lost);
   Own& own = *own_.at(wish.service);
@@ -314,7 +316,7 @@ void Fleet::on_acquired(const std::string& service, Acquired acquired) {
     }
   }
   if (acquired.kind != Answered::yes) give_back(service, std::exchange(slot.key, ""), clock_());
-  if (slot.held) stop_waiting(service);
+  if (slot.held || slot.asks_once) stop_waiting(service);
   watch_lease();
   if (const auto done = slot.done) done(std::move(reply));
 }
@@ -324,7 +326,7 @@ void Fleet::release(const std::string& service) {
   if (found == slots_.end()) return;
   const std::unique_ptr<Slot> slot = std::move(found->second);
   slots_.erase(found);
-  if (slot->held) stop_waiting(service);
+  if (slot->held || slot->asks_once) stop_waiting(service);
   give_back(service, slot->acquisition ? slot->acquisition->asked() : slot->key, clock_());
 }
 

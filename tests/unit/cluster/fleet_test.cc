@@ -154,6 +154,27 @@ TEST_CASE("who waits is seen by all, until it has a slot or is up") {
   CHECK_FALSE(waits());
 }
 
+TEST_CASE("who is refused and does not ask again does not wait") {
+  World world;
+  world[1].is(Health::down);
+  world.loop.advance(2s);
+  world[1].ask();
+  world.loop.advance(2s);
+  REQUIRE(world[1].has_slot());
+  const auto waits = [&] {
+    return world[3].fleet->view().groups.at(0).group.members.at(1).waits_since != base::WallTime{};
+  };
+  world[2].ask("by a person", true);
+  world.loop.advance(2s);
+  REQUIRE(world[2].reply);
+  REQUIRE(world[2].reply->kind == Answered::no);
+  CHECK_FALSE(waits());
+  world[2].release();
+  world[2].ask("by an alert");
+  world.loop.advance(2s);
+  CHECK(waits());
+}
+
 TEST_CASE("of two that are up and come at once, only so many act that enough are left") {
   World world({"g", 2, {2, false}, 100});
   world[1].ask();
