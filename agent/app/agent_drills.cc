@@ -1,5 +1,5 @@
-// What rehearsed faults need of the rest of the agent: when none may begin, who hears of it, and that nobody takes one
-// for real.
+// What rehearsed faults need of the rest of the agent: when none may begin, who hears of it, and that no person takes
+// one for real.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,7 +65,7 @@ void Agent::make_fault_drills() {
                                                          *state_, std::move(callbacks));
 }
 
-// Before a drill begins: nothing is wrong, nothing acts, and nobody works on it.
+// Before a drill begins: nothing is wrong, nothing acts, and no person works on it.
 std::string Agent::drill_held(const std::string& service) const {
   if (const std::string why = drill_ended(service); !why.empty()) return why;
   const model::Health health = health_table_.health(service);

@@ -153,7 +153,8 @@ int run_drill(const Line& line) {
 bool is_wanted(const Line& line) {
   if (line.yes) return true;
   if (::isatty(STDIN_FILENO) != 1) {
-    base::print(stderr, "fettle: a drill breaks {} on purpose, and nobody is at a terminal to confirm it; add --yes\n",
+    base::print(stderr,
+                "fettle: a drill breaks {} on purpose, and there is no terminal at which to confirm it; add --yes\n",
                 line.service);
     return false;
   }

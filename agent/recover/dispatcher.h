@@ -85,7 +85,7 @@ class Dispatcher {
   // not_found, or invalid: nothing is under way, or its end is.
   void abort(const std::string& service, const std::string& comment,
              std::function<void(base::Result<std::string>)> done);
-  // A drill stops the unit of the service, until it is over: that is a fault, and nobody's stop.
+  // A drill stops the unit of the service, until it is over: that is a fault, and no stop by people.
   enum class Drilled { no, yes };
   void drill(const std::string& service, const std::string& unit, Drilled drilled);
   // In words: the unit was stopped, or is being stopped, by others than the agent. Nothing: it was not.

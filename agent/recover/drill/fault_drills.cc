@@ -293,7 +293,7 @@ void FaultDrills::carry_out(const FaultDrill::Effects& effects) {
               to_string(fault), target.service, target.service, target.service));
         break;
       case Effect::tell:
-        callbacks_.tell(target.service, fmt::format("DRILL: {} is rehearsed at {}; nobody has to do anything",
+        callbacks_.tell(target.service, fmt::format("DRILL: {} is rehearsed at {}; nothing has to be done",
                                                     to_string(fault), target.service));
         break;
       case Effect::undo: undo_running(); break;

@@ -28,7 +28,7 @@ class FaultInjection {
   // `done` once, in a later turn: it is there; or permission or not_found, and it is not; or it may be.
   void inject(Fault fault, const std::string& unit, std::function<void(base::Result<>)> done);
   // `done` once, in a later turn: nothing of it is left. A process that ended is started again, unless systemd or
-  // somebody else is about to. After an error it is to be tried again.
+  // people are about to. After an error it is to be tried again.
   void undo(Fault fault, const std::string& unit, std::function<void(base::Result<>)> done);
 
  private:

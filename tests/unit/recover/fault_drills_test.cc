@@ -107,7 +107,7 @@ TEST_CASE("a fault begins after its record is durable, and with a slot that the 
   site.state->sync();
   CHECK(site.does() == "signal 19 all order.service");
   CHECK(site.slots.told.back() == "release order");
-  CHECK(site.told == std::vector<std::string>{"DRILL: hang is rehearsed at order; nobody has to do anything"});
+  CHECK(site.told == std::vector<std::string>{"DRILL: hang is rehearsed at order; nothing has to be done"});
   site.drills->on_health("order", false);
   CHECK(site.does() == "signal 18 all order.service");
   site.drills->on_health("order", true);
