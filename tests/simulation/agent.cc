@@ -1,5 +1,7 @@
 #include "simulation/agent.h"
 
+#include <algorithm>
+
 #include "fakes/fake_service_view.h"
 
 namespace simulation {
@@ -182,7 +184,8 @@ loop::Handle Action::run(const recover::Context& context, const recover::Trigger
     const auto known = world.known(node_.group);
     world.look_at(node_.group, world.watched[node_.group]);
     const bool serves = node_.up && !node_.drained;
-    const bool deaf = node_.cut_off || world.store.is_down() || world.loop.now() - node_.went_on < 1s;
+    const base::Instant heard = std::max(world.store.down_until, node_.went_on);
+    const bool deaf = node_.cut_off || world.loop.now() - heard < 5s;
     world.judge.begins(world.loop.now(), node_.settings,
                        {node_.group, node_.name, alone, serves, deaf, known ? &*known : nullptr});
     if (kind_ == Kind::restart) ++world.figures.restarts, world.figures.alone += alone ? 1 : 0;

@@ -41,6 +41,7 @@ void World::cut_off(Node& node) {
   node.reconnects = loop.after(base::Millis(5'000 + random.below(55'000)), [this, &node] {
     trace(node, "is connected again");
     node.cut_off = false;
+    node.went_on = loop.now();
     for (Node* other : members(node.group)) {
       network.gone.erase({node.name, other->name});
       network.gone.erase({other->name, node.name});

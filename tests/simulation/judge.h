@@ -28,7 +28,7 @@ class Judge {
     std::string group, node;
     bool alone = false;                     // by the local budget: the store did not answer
     bool serves = true;                     // the service is up and not drained: something is taken away
-    bool deaf = false;                      // it has not heard the store since it was cut off or stood still
+    bool deaf = false;                      // it could not hear the store, at most seconds ago
     const cluster::Group* known = nullptr;  // the group as the store has it; null: there is no store
   };
   // An action that interrupts a service begins.

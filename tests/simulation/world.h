@@ -42,7 +42,7 @@ struct Node {
   const cluster::GroupSettings settings;
   bool up = true, slow = false, drained = false, cut_off = false;
   base::Instant broken_until{};  // no restart helps before
-  base::Instant went_on{};       // after it stood still
+  base::Instant went_on{};       // after it stood still or was cut off
   bool acting = false;
   loop::Handle end_of_action, reconnects, starts, resumes, crashes;
   fakes::FakeState::Tables disk;
