@@ -64,6 +64,10 @@ class RecordedNode final : public recover::ServiceView {
                          std::function<void(base::Result<std::string>)>) override {
       return {};
     }
+    loop::Handle signal_unit(const std::string&, Whom, int, base::Instant,
+                             std::function<void(base::Result<>)>) override {
+      return {};
+    }
   };
   struct NoSpawner final : os::Spawner {
     loop::Handle spawn(os::Command, std::function<void(base::Result<os::Finished>)>) override { return {}; }
