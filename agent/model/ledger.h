@@ -52,8 +52,8 @@ struct Ledger {
 
 using IncidentList = std::vector<std::shared_ptr<const Incident>>;
 
-// `runs` has those that no incident knows, too; a run counts once, by its id. Runs of a rollout are no cure. A rehearsed
-// fault is no fault, and its run an attempt all the same.
+// `runs` has those that no incident knows, too; a run counts once, by its id. Runs of a rollout are no cure. A
+// rehearsed fault is no fault, and its run an attempt all the same.
 Ledger ledger_of(const std::string& service, const IncidentList& incidents, const std::vector<RecoveryReport>& runs,
                  base::WallTime now);
 
