@@ -101,8 +101,9 @@ void judge_people(Judgements& all, const StandbyFacts& facts) {
 Judgements judge_manager(const StandbyFacts& facts) {
   Judgements all;
   for (const auto& [member, look] : facts.looks) {
-    const auto manager = std::find_if(kManagers.begin(), kManagers.end(),
-                                      [&](const Manager& each) { return each.word == look.managed; });
+    const auto manager =
+        std::find_if(kManagers.begin(), kManagers.end(),
+                     [&, &managed = look.managed](const Manager& each) { return each.word == managed; });
     if (manager == kManagers.end()) continue;
     say(all, manager->gate, false, fmt::format(fmt::runtime(manager->text), member));
     break;
