@@ -101,8 +101,9 @@ class AdminHandlers final : public web::AdminBackend {
   }
 
   void approve_standby(const std::string& service, const std::string& comment, Done done) override {
-    log::info("standby approved", {{"service", service}, {"comment", comment}});
-    done(context_.standbys.approve(service));
+    base::Result<std::string> answer = context_.standbys.approve(service);
+    if (answer) log::info("standby approved", {{"service", service}, {"comment", comment}});
+    done(std::move(answer));
   }
 
   // The pages show it before it is answered: who adds a silence and then lists them finds it.

@@ -256,7 +256,13 @@ void add_admin_commands(CLI::App& top, Chosen& chosen) {
   add_comment(run_now, *line);
   add_socket(run_now, *line);
   add_output(run_now, line->output);
-  run_now->callback(choose(run_drill));
+  run_now->callback([run = choose(run_drill), line, drill] {
+    if (drill->count("SERVICE") > 0 || drill->count("--fault") > 0)
+      throw CLI::ValidationError("run",
+                                 "takes the name of a drill alone: fettle drill run DRILL, or fettle drill "
+                                 "SERVICE --fault FAULT");
+    run();
+  });
   drill->callback([run = choose(run_fault_drill), line, run_now] {
     if (run_now->parsed()) return;
     if (line->service.empty()) throw CLI::RequiredError("SERVICE");

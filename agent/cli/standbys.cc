@@ -16,7 +16,7 @@ std::string refusal_of(const Json& standby) {
   return "";
 }
 
-int show(const StatusOptions& options, const Json& data) {
+int show(const StatusOptions& options, const std::string& service, const Json& data) {
   const Json& standbys = list_of(data, "standbys");
   Table table({"SERVICE", "MODE", "PRIMARY", "SERVER HERE", "WHAT"});
   Table members({"SERVICE", "NODE", "ADDRESS", "STATE", "OFFSET", "DETAIL"});
@@ -33,6 +33,10 @@ int show(const StatusOptions& options, const Json& data) {
                    text_of(member, "text")});
   }
   if (options.json) return refused ? 1 : 0;
+  if (standbys.empty() && !service.empty()) {
+    base::print(stdout, "no standby is configured at a service '{}'\n", service);
+    return 1;
+  }
   if (standbys.empty()) base::print(stdout, "no standby is configured\n");
   else base::print(stdout, "{}\n{}", table.render(colour_of_stdout()), members.render(colour_of_stdout()));
   return refused ? 1 : 0;
@@ -42,7 +46,7 @@ int show(const StatusOptions& options, const Json& data) {
 
 int run_standbys(const StatusOptions& options, const std::string& service) {
   const std::string only = service.empty() ? "" : "?service=" + base::percent_encode(service);
-  return ask(options, "/api/v1/standbys" + only, [&](const Json& data) { return show(options, data); });
+  return ask(options, "/api/v1/standbys" + only, [&](const Json& data) { return show(options, service, data); });
 }
 
 }  // namespace cli

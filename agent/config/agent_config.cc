@@ -238,7 +238,7 @@ Schema<Draft> agent_schema(const Schema<Service>& service) {
 
 bool is_service_name(std::string_view name) {
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
+  return !name.empty() && letter(name[0]) && name.back() != '.' && std::all_of(name.begin(), name.end(), [&](char c) {
     return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
   });
 }
@@ -247,7 +247,8 @@ void check_service_names(const Node& services, Errors& errors) {
   for (const auto& [name, value] : services.entries())
     if (!is_service_name(name.scalar()))
       errors.add(name.mark(), service_path(name.scalar()),
-                 "a service's name starts with a letter or _ and goes on with letters, digits, '_', '.' and '-'");
+                 "a service's name starts with a letter or _ and goes on with letters, digits, '_', '.' and '-', and "
+                 "ends with no '.'");
 }
 
 // The graph of depends_on: an edge per item that names a known service.

@@ -37,6 +37,9 @@ const Schema<HttpGet>& http_get_schema() {
                             .list("httpHeaders", &HttpGet::headers, header_schema(), "Headers of the request.")
                             .shows({"scheme"})
                             .check([](const HttpGet& http, const Complain& complain) {
+                              if (std::any_of(http.path.begin(), http.path.end(),
+                                              [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7f; }))
+                                complain("path", "must not contain white space or control characters");
                               if (!base::same_word(http.scheme, "HTTP") && !base::same_word(http.scheme, "HTTPS"))
                                 complain("scheme", "must be HTTP or HTTPS");
                             });
@@ -59,8 +62,12 @@ const Schema<Grpc>& grpc_schema() {
 }
 
 const Schema<Exec>& exec_schema() {
-  static const auto s =
-      Schema<Exec>("exec").required("command", &Exec::command, "Program and arguments; it runs on the node.");
+  static const auto s = Schema<Exec>("exec")
+                            .required("command", &Exec::command, "Program and arguments; it runs on the node.")
+                            .check([](const Exec& exec, const Complain& complain) {
+                              if (exec.command.empty() || exec.command[0].empty())
+                                complain("command", "must name a program");
+                            });
   return s;
 }
 

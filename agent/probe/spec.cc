@@ -94,7 +94,12 @@ std::string Tree::yaml() const {
 const Type* read_type(const Node& probe, const std::string& path, Errors& errors) {
   const Node value = probe.find("type");
   if (value.is_null()) {
-    errors.add(probe.mark(), path + ".type", "required, one of " + types().list());
+    const bool kubernetes = !probe.find("periodSeconds").is_null() || !probe.find("livenessProbe").is_null() ||
+                            !probe.find("readinessProbe").is_null() || !probe.find("startupProbe").is_null();
+    errors.add(probe.mark(), path + ".type",
+               kubernetes ? "required, or one of Kubernetes' httpGet, tcpSocket, grpc and exec in its place, such as "
+                            "{name: ready, httpGet: {port: 8080}, periodSeconds: 5}"
+                          : "required, one of " + types().list());
     return nullptr;
   }
   if (const Type* type = types().find(value.scalar())) return type;

@@ -143,7 +143,8 @@ void Recording::add_runs() {
 }
 
 void Recording::add_healths() {
-  for (const auto& [service, samples] : service_up_) {
+  for (const auto& [name, samples] : service_up_) {
+    const std::string& service = name;
     const auto probed = std::any_of(series_.begin(), series_.end(), [&](const auto& entry) {
       return entry.labels.metric_name() == "probe_success" && entry.labels.get("service") == service;
     });

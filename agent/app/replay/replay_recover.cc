@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <set>
 
 #include "base/log.h"
 #include "base/terminal.h"
@@ -43,6 +45,29 @@ std::string list_of(const std::map<std::string, std::size_t>& counts) {
   std::string out;
   for (const auto& [word, count] : counts) out += fmt::format("{}{} {}", out.empty() ? "" : ", ", word, count);
   return out.empty() ? "none" : out;
+}
+
+constexpr std::int64_t kLongestGap = 7LL * 86'400'000;
+
+// Why these cannot be what one node recorded; "" if they may.
+std::string doubt(const rules::SamplesFile& file) {
+  std::set<std::int64_t> times;
+  std::set<std::string> nodes;
+  for (const auto& series : file.series) {
+    for (const model::Sample& sample : series.samples) times.insert(sample.t);
+    const std::string_view name = series.labels.metric_name();
+    if (name == "probe_success" || name == "fettle_service_up")
+      nodes.insert(std::string(series.labels.get("instance")));
+  }
+  if (nodes.size() > 1)
+    return fmt::format("has the services of {} nodes (label instance: {} and {}); a replay is of one", nodes.size(),
+                       *nodes.begin(), *std::next(nodes.begin()));
+  for (auto at = times.begin(), next = at; at != times.end() && ++next != times.end(); ++at)
+    if (*next - *at > kLongestGap)
+      return fmt::format("has no sample from {} to {}, which is more than a week; leave out what is on one side",
+                         base::format_iso8601(base::wall_from_ms(*at)),
+                         base::format_iso8601(base::wall_from_ms(*next)));
+  return "";
 }
 
 }  // namespace
@@ -93,9 +118,10 @@ std::string replay_json(const PlanReplay& replay, ReplayMode mode) {
           });
       });
       json.key("services").array([&] {
-        for (const auto& [service, count] : counts_of(replay))
+        for (const auto& each : counts_of(replay))
           json.object([&] {
-            json.key("service").string(service);
+            const auto& count = each.second;
+            json.key("service").string(each.first);
             json.key("runs").integer(static_cast<std::int64_t>(count.runs));
             json.key("actions").integer(static_cast<std::int64_t>(count.actions));
             counts("ends", count.ends);
@@ -129,6 +155,10 @@ int replay_recover(const ReplayRecoverOptions& options) {
   }
   if (samples->series.empty()) {
     complain(fmt::format("{} has no samples", options.openmetrics));
+    return 1;
+  }
+  if (const std::string why = doubt(*samples); !why.empty()) {
+    complain(fmt::format("{} {}", options.openmetrics, base::foreign_text(why, 300)));
     return 1;
   }
   const ReplayMode mode = options.enforce ? ReplayMode::enforce : ReplayMode::configured;

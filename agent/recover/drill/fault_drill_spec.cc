@@ -28,14 +28,18 @@ const config::Schema<FaultDrillSpec>& schema() {
           .optional("every", &FaultDrillSpec::every,
                     "How often it is drilled. One that failed is tried again after a day at the latest.")
           .custom("windows",
-                  "Times of the week in which it may begin: \"Tue 10:00-12:00\", or a list of such. None: at any time.",
-                  "[]",
+                  "Required. Times of the week in which it may begin: \"Tue 10:00-12:00\", or a list of such.", "",
                   [](const config::Node& node, FaultDrillSpec& drill, const std::string& path, config::Errors& errors) {
                     drill.windows = read_windows(node, path, errors);
                   })
           .optional("max_age", &FaultDrillSpec::max_age,
                     "Longest time since one passed before an alert says so; 0s: a day more than every.")
+          .shows({"fault", "windows"})
           .check([](const FaultDrillSpec& drill, const config::Complain& complain) {
+            if (drill.windows.empty())
+              complain("windows",
+                       "needed: a fault begins by itself in them, the first time as soon as one is open; write "
+                       "\"Tue 10:00-12:00\"");
             if (drill.every < base::Millis{3'600'000}) complain("every", "must be at least 1h");
             if (drill.max_age < base::Millis{0}) complain("max_age", "must not be negative");
           });
@@ -45,12 +49,24 @@ const config::Schema<FaultDrillSpec>& schema() {
 }  // namespace
 
 bool FaultDrillSpec::open(base::WallTime now) const {
-  return windows.empty() || std::any_of(windows.begin(), windows.end(), [&](const MaintenanceWindow& window) {
-           return window.open_until(now, base::TimeZone()).has_value();
-         });
+  return std::any_of(windows.begin(), windows.end(), [&](const MaintenanceWindow& window) {
+    return window.open_until(now, base::TimeZone()).has_value();
+  });
 }
 
 const std::vector<config::KeyReference>& fault_drill_reference() { return schema().reference(); }
+
+std::string unit_complaint(const std::string& service, const std::string& unit) {
+  if (unit.empty()) return fmt::format("{} has no unit that could get the fault; set its unit", service);
+  if (!unit.ends_with(".service") || unit.find_first_of("*?[") != std::string::npos)
+    return fmt::format("the unit of {} is {}; only one .service unit can get a fault", service, unit);
+  // Without these nothing could be undone.
+  static constexpr std::string_view kOwn[] = {"fettle.service", "dbus.service", "dbus-broker.service",
+                                              "polkit.service"};
+  if (unit.starts_with("systemd-") || std::find(std::begin(kOwn), std::end(kOwn), unit) != std::end(kOwn))
+    return fmt::format("the agent needs {} to undo a fault; no drill of it", unit);
+  return "";
+}
 
 bool is_fault_drill(const config::Node& drill) { return drill.is_mapping() && !drill.find("fault").is_null(); }
 
@@ -69,9 +85,8 @@ std::vector<ConfiguredFault> parse_fault_drills(
       const config::Mark at = node.find("service").mark();
       const auto unit = unit_of(spec->service);
       if (!unit) errors.add(at, path + ".service", fmt::format("no service is named '{}'", spec->service));
-      else if (unit->empty())
-        errors.add(at, path + ".service",
-                   fmt::format("{} has no unit that could get the fault; set its unit", spec->service));
+      else if (const std::string why = unit_complaint(spec->service, *unit); !why.empty())
+        errors.add(at, path + ".service", why);
     }
     if (name.empty() || name.find_first_of("/ ") != std::string::npos)
       errors.add(key.mark(), path, "the name of a drill has no blank and no slash");

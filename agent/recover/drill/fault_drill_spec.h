@@ -18,15 +18,18 @@ struct FaultDrillSpec {
   std::string service;
   Fault fault = Fault::hang;
   base::Millis every{7LL * 86'400'000};
-  std::vector<MaintenanceWindow> windows;  // empty: at any time
-  base::Millis max_age{0};                 // of the last that passed; 0: a day more than `every`
+  std::vector<MaintenanceWindow> windows;
+  base::Millis max_age{0};  // of the last that passed; 0: a day more than `every`
 
   base::Millis longest_without() const { return max_age.count() > 0 ? max_age : every + base::Millis{86'400'000}; }
-  bool open(base::WallTime now) const;  // a window is, or there is none
+  bool open(base::WallTime now) const;  // a window is
 };
 using ConfiguredFault = std::shared_ptr<const FaultDrillSpec>;
 
 const std::vector<config::KeyReference>& fault_drill_reference();
+
+// Why this unit of the service may get no fault; "" if it may.
+std::string unit_complaint(const std::string& service, const std::string& unit);
 
 // Whether this one of `drills` is a fault, and not a restore.
 bool is_fault_drill(const config::Node& drill);

@@ -24,7 +24,7 @@ constexpr auto kUndoAgain = 2s;
 constexpr auto kAskAgain = 60s;  // for a slot
 constexpr base::Millis kSlotTtl{15'000}, kSlotLimit{10'000};
 constexpr base::Millis kAfterFailure{86'400'000}, kAfterInterruption{600'000};
-// As of restore drills: with a window, so much earlier than after `every`.
+// As of restore drills with a window: so much earlier than after `every`.
 constexpr base::Millis kEarly{12LL * 3'600'000};
 
 std::string record_key(const std::string& service, Fault fault) {
@@ -35,7 +35,7 @@ std::string open_key(const std::string& service) { return std::string(kOpen) + s
 }  // namespace
 
 base::WallTime due_at(const FaultDrillSpec& spec, const FaultRecord& record) {
-  const base::Millis every = spec.windows.empty() ? spec.every : spec.every - std::min(spec.every / 2, kEarly);
+  const base::Millis every = spec.every - std::min(spec.every / 2, kEarly);
   switch (record.last.result) {
     case FaultResult::none: return record.known_since;
     case FaultResult::passed: return record.last.started + every;
@@ -179,8 +179,8 @@ void FaultDrills::run(const std::string& service, Fault fault, Done done) {
   const auto target = callbacks_.target(service);
   if (!target)
     return refuse(base::Kind::not_found, fmt::format("there is no service '{}' in the configuration", service));
-  if (target->unit.empty())
-    return refuse(base::Kind::invalid, fmt::format("{} has no unit that could get the fault; set its unit", service));
+  if (const std::string why = unit_complaint(service, target->unit); !why.empty())
+    return refuse(base::Kind::invalid, why);
   if (const std::string other = running(); !other.empty())
     return refuse(base::Kind::unavailable, other + "; one runs at a time");
   if (const std::string why = callbacks_.held(service); !why.empty()) return refuse(base::Kind::unavailable, why);

@@ -106,8 +106,18 @@ std::shared_ptr<net::TlsContext> tls_of(const config::Node& probe) {
 // The probe's keys have been checked by the probe.
 StandbyLogin login_of(const std::string& kind, const config::Service& service, const config::Node& node,
                       const std::string& path, config::Errors& errors) {
+  const auto is_kind = [&](const config::Node& probe) { return probe.find("type").scalar() == kind; };
   for (const config::Node& probe : service.probes) {
-    if (probe.find("type").scalar() != kind) continue;
+    if (!is_kind(probe)) continue;
+    if (std::count_if(service.probes.begin(), service.probes.end(), is_kind) > 1)
+      errors.add(node.mark(), path,
+                 fmt::format("the service has several probes of type {}, and one of them would say how the agent logs "
+                             "in; leave one here and give the others to a service of their own",
+                             kind));
+    if (const config::Node role = probe.find("role"); !role.is_null() && role.scalar() != "any")
+      errors.add(
+          role.mark(), path,
+          "the probe of a standby may not ask for a role: the service is up on the replicas, too; take role out");
     return {probe.find("username").scalar(), probe.find("database").scalar(),
             base::Secret(probe.find("password").scalar()), probe.find("password_file").scalar(), tls_of(probe)};
   }
@@ -137,7 +147,7 @@ Standby parse_standby(const std::string& service, const config::Service& keys, c
     const auto member = read_member(text);
     if (!member) {
       errors.add(members.find(name).mark(), fmt::format("{}.members.{}", path, name),
-                 "expected HOST:PORT, such as 10.0.0.1:6379");
+                 fmt::format("expected HOST:PORT, such as 10.0.0.1:{}", in.kind == "postgres" ? 5432 : 6379));
       continue;
     }
     for (const auto& [other, known] : spec->members)

@@ -4,14 +4,33 @@
 
 #include <algorithm>
 #include <map>
+#include <string_view>
 
 #include "base/file.h"
 #include "encoding/exposition_families.h"
 
 namespace rules {
+namespace {
+
+// Without its end a file may be cut off, and its times may be milliseconds; behind it nobody looks.
+base::Result<> check_end(const std::string& path, std::string_view text) {
+  constexpr std::string_view kEnd = "# EOF";
+  const std::size_t at = text.starts_with(kEnd) ? 0 : text.find("\n# EOF");
+  if (at == std::string_view::npos)
+    return base::fail(
+        base::Kind::invalid,
+        path + ": has no # EOF at its end: it was cut off, or is no OpenMetrics, whose times are seconds");
+  const std::string_view rest = text.substr(at + (at == 0 ? 0 : 1) + kEnd.size());
+  if (rest.find_first_not_of(" \n") != std::string_view::npos)
+    return base::fail(base::Kind::invalid, path + ": goes on after # EOF: join files without that line in the middle");
+  return {};
+}
+
+}  // namespace
 
 base::Result<SamplesFile> load_samples(const std::string& path) {
   TRY(const std::string text, base::read_input(path, std::size_t{1} << 30));
+  TRY_VOID(check_end(path, text));
   TRY(const auto families, encoding::parse_exposition(text));
   SamplesFile file;
   std::map<model::Labels, std::size_t> index;

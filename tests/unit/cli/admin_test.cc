@@ -169,6 +169,17 @@ TEST_CASE("each command asks for one change and says what is so now") {
   }
 }
 
+TEST_CASE("a drill of the configuration has a name, and no service or fault beside it") {
+  const Agent agent(success("\"no\""));
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"drill", "order", "run", "order-hang", "--yes"},
+        std::vector<std::string>{"drill", "--fault", "hang", "run", "order-hang", "--yes"}}) {
+    const Printed done = agent.run(words);
+    CHECK(done.code == 2);
+  }
+  CHECK(agent.requests().empty());
+}
+
 TEST_CASE("a refusal is told in the agent's words, with exit code 1") {
   const std::string refusal = R"({"status":"error","errorType":"forbidden","error":"changes are made by root only"})";
   const Agent agent(refusal, "403 Forbidden");

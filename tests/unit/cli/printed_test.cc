@@ -142,8 +142,23 @@ TEST_CASE("times and steps of a command line") {
 
 TEST_CASE("a file of samples without time stamps is refused with its line") {
   const fakes::TemporaryFolder folder;
-  const std::string path = folder.write("samples", "up 1 1700000000000\nup 2\n");
+  const std::string path = folder.write("samples", "up 1 1700000000\nup 2\n# EOF\n");
   const auto samples = rules::load_samples(path);
   REQUIRE_FALSE(samples);
   CHECK(samples.error().text == path + ":2: the sample has no time stamp; queries and replays need one");
+}
+
+TEST_CASE("a file of samples without its end, or with more behind it, is refused") {
+  const fakes::TemporaryFolder folder;
+  const auto error_of = [&](const std::string& text) {
+    const auto samples = rules::load_samples(folder.write("samples", text));
+    return samples ? "" : samples.error().text.substr(samples.error().text.find(": ") + 2);
+  };
+  const std::string cut = "has no # EOF at its end: it was cut off, or is no OpenMetrics, whose times are seconds";
+  CHECK(error_of("up 1 1700000000000\n") == cut);
+  CHECK(error_of("") == cut);
+  CHECK(error_of("up 1 1\n# EOF\nup 1 2\n# EOF\n") ==
+        "goes on after # EOF: join files without that line in the middle");
+  CHECK(error_of("up 1 1\n# EOF\n") == "");
+  CHECK(error_of("up 1 1\n# EOF") == "");
 }

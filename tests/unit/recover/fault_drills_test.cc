@@ -253,7 +253,7 @@ TEST_CASE("slow stands still and runs in turn, and leaves the next process alone
 TEST_CASE("an agent that ends undoes the fault first, and a drill of the configuration comes when it is due") {
   Site site;
   site.answer_reads("active");
-  site.start("drills:\n  game-day: {service: order, fault: kill, every: 1d}\n");
+  site.start("drills:\n  game-day: {service: order, fault: kill, every: 1d, windows: \"00:00-24:00\"}\n");
   site.loop.advance(11s);
   site.slots.answer("order", fakes::FakeSlots::Answer::yes);
   CHECK(site.does() == "signal 9 main order.service");
@@ -265,15 +265,29 @@ TEST_CASE("an agent that ends undoes the fault first, and a drill of the configu
   CHECK(site.reports == std::vector<std::string>{"interrupted: the agent ended in the middle of it"});
 }
 
+TEST_CASE("units that can get a fault") {
+  using recover::unit_complaint;
+  CHECK(unit_complaint("a", "order.service") == "");
+  CHECK(unit_complaint("a", "order@1.service") == "");
+  CHECK(unit_complaint("a", "") == "a has no unit that could get the fault; set its unit");
+  for (const char* unit : {"order*.service", "order.socket", "-.slice", "init.scope", "order"})
+    CHECK(unit_complaint("a", unit) ==
+          std::string("the unit of a is ") + unit + "; only one .service unit can get a fault");
+  for (const char* unit : {"fettle.service", "dbus.service", "polkit.service", "systemd-journald.service"})
+    CHECK(unit_complaint("a", unit) == std::string("the agent needs ") + unit + " to undo a fault; no drill of it");
+}
+
 TEST_CASE("drills are told apart by their keys, and mistakes are named") {
   config::Errors errors;
   const config::Node drills = config::Node::parse(
                                   "drills:\n"
-                                  "  a: {service: order, fault: hang}\n"
-                                  "  b: {service: order, fault: hung}\n"
-                                  "  c: {service: cart, fault: kill}\n"
-                                  "  d: {service: bare, fault: kill, scratch: /x}\n"
-                                  "  e: {service: order, fault: hang, every: 5m}\n",
+                                  "  a: {service: order, fault: hang, windows: \"00:00-24:00\"}\n"
+                                  "  b: {service: order, fault: hung, windows: \"00:00-24:00\"}\n"
+                                  "  c: {service: cart, fault: kill, windows: \"00:00-24:00\"}\n"
+                                  "  d: {service: bare, fault: kill, scratch: /x, windows: \"00:00-24:00\"}\n"
+                                  "  f: {service: order, fault: kill}\n"
+                                  "  g: {service: dbus, fault: kill, windows: \"00:00-24:00\"}\n"
+                                  "  e: {service: order, fault: hang, every: 5m, windows: \"00:00-24:00\"}\n",
                                   "fettle.yml", errors)
                                   .find("drills");
   const auto parsed = recover::parse_fault_drills(
@@ -290,6 +304,8 @@ TEST_CASE("drills are told apart by their keys, and mistakes are named") {
   CHECK(text.find("drills.b.fault: ") != std::string::npos);
   CHECK(text.find("drills.c.service: no service is named 'cart'") != std::string::npos);
   CHECK(text.find("drills.d.scratch: ") != std::string::npos);
+  CHECK(text.find("drills.f.windows: needed: a fault begins by itself in them") != std::string::npos);
+  CHECK(text.find("drills.g.service: the agent needs dbus.service to undo a fault") != std::string::npos);
   CHECK(text.find("drills.e.every: must be at least 1h") != std::string::npos);
   config::Errors none;
   CHECK(recover::parse_drills(
