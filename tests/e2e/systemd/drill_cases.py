@@ -11,7 +11,7 @@ import node as shop
 
 DRILLED = ("order", "checkout")  # their plans have attempts for more than one
 FAULTS = ("hang", "kill", "refuse", "slow")
-KILLS = 6  # of the agent, in the last scenario; `agent_killed_in_drills=50` for more
+KILLS = 2  # of the agent, in the last scenario; `agent_killed_in_drills=50` for more
 
 
 def unit_of(service):
