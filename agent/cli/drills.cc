@@ -37,7 +37,7 @@ bool failed(const Json& drill) {
   return !result.empty() && result != "verified" && result != "interrupted";
 }
 
-int show_drills(const StatusOptions& options, const Json& data) {
+int show_drills(const StatusOptions& options, const std::string& service, const Json& data) {
   const Json& drills = list_of(data, "drills");
   Table table({"DRILL", "SERVICE", "STATE", "LAST PROVEN", "RESTORE", "DATA AGE", "WHAT"});
   bool any_failed = false;
@@ -68,7 +68,10 @@ int show_drills(const StatusOptions& options, const Json& data) {
   }
   if (options.json) return any_failed ? 1 : 0;
   const bool any_fault = !fault_drills.empty();
-  if (drills.empty() && !any_fault) base::print(stdout, "no drill is configured\n");
+  if (drills.empty() && !any_fault) {
+    base::print(stdout, "no drill is configured{}\n", service.empty() ? "" : " at a service '" + service + "'");
+    return service.empty() ? 0 : 1;
+  }
   if (!drills.empty()) base::print(stdout, "{}", table.render(colour_of_stdout()));
   if (any_fault) base::print(stdout, "{}{}", drills.empty() ? "" : "\n", faults.render(colour_of_stdout()));
   return any_failed ? 1 : 0;
@@ -105,7 +108,7 @@ int show_dr(const StatusOptions& options, const Json& data) {
 
 int run_drills(const StatusOptions& options, const std::string& service) {
   const std::string only = service.empty() ? "" : "?service=" + base::percent_encode(service);
-  return ask(options, "/api/v1/drills" + only, [&](const Json& data) { return show_drills(options, data); });
+  return ask(options, "/api/v1/drills" + only, [&](const Json& data) { return show_drills(options, service, data); });
 }
 
 int run_dr(const StatusOptions& options) {

@@ -26,8 +26,9 @@ constexpr std::string_view kPublic[] = {
     "sender", "starttls", "states", "status", "transport_protocol", "up_states", "valid_http_versions", "valid_rcodes",
     "valid_status_codes", "values",
     // how it is done
-    "argv", "command", "cpu", "down", "drained", "file_bytes", "leaves", "live", "out", "present", "processes", "mode",
-    "on_failure", "reload", "scopes", "test", "verb", "when",
+    "argv", "clean_stop", "command", "cpu", "dependencies", "down", "drained", "fault", "file_bytes", "leaves", "live",
+    "max_size", "min_uptime", "out", "present", "processes", "mode", "on_failure", "reload", "scopes", "test",
+    "time_zone", "verb", "when", "windows",
     // the keys that every probe has
     "down_interval", "failure_threshold", "failure_window", "fast_interval", "interval", "jitter", "labels",
     "startup_grace", "success_threshold", "timeout", "max_duration", "fail_if_ssl", "fail_if_not_ssl"};

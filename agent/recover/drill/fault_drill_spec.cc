@@ -34,7 +34,6 @@ const config::Schema<FaultDrillSpec>& schema() {
                   })
           .optional("max_age", &FaultDrillSpec::max_age,
                     "Longest time since one passed before an alert says so; 0s: a day more than every.")
-          .shows({"fault", "windows"})
           .check([](const FaultDrillSpec& drill, const config::Complain& complain) {
             if (drill.windows.empty())
               complain("windows",

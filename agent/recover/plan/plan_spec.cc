@@ -233,6 +233,7 @@ void read_when(const config::Node& when, const std::string& path, PlanSpec& plan
     if (!when.is_null()) errors.add(when.mark(), path, config::expected("a mapping", when));
     return;
   }
+  when.expose(config::Exposure::shown);  // names and labels of alerts, which everybody sees
   const bool by_health = !when.find("state").is_null() && when.find("alert").is_null();
   for (const auto& [key, value] : when.entries()) {
     const std::string& name = key.scalar();
