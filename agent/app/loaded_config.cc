@@ -83,6 +83,17 @@ Discovery parse_discovery(const std::string& name, const config::Service& servic
   return discovery;
 }
 
+// Two elections over one server would each promote it or close it.
+std::string servers_of_another(const recover::StandbySpec& standby, const std::vector<recover::Standby>& others) {
+  for (const recover::Standby& other : others)
+    for (const auto& [node, member] : standby.members)
+      for (const auto& [theirs, known] : other->members)
+        if (member == known)
+          return fmt::format("{} is a server of the standby of {}, too; one service elects its primary", member.text(),
+                             other->service);
+  return "";
+}
+
 // What is wrong with the files of a load balancer as they are now.
 void complain_about_places(const recover::TrafficSpec& traffic, const config::Service& service,
                            config::Errors& errors) {
@@ -132,8 +143,11 @@ LoadedConfig load(const std::string& file, config::Errors& errors, const std::st
       loaded.traffic.push_back(std::move(traffic));
     }
     if (auto plan = recover::parse_plan(name, service, errors)) loaded.plans.push_back(std::move(plan));
-    if (auto standby = recover::parse_standby(name, service, loaded.config.global.node, loaded.config.fleet, errors))
+    if (auto standby = recover::parse_standby(name, service, loaded.config.global.node, loaded.config.fleet, errors)) {
+      if (const std::string why = servers_of_another(*standby, loaded.standbys); !why.empty())
+        errors.add(service.standby.find("members").mark(), config::service_path(name) + ".standby.members", why);
       loaded.standbys.push_back(std::move(standby));
+    }
     const std::string fleet = config::service_path(name) + ".fleet";
     if (service.fleet.is_null()) continue;
     if (loaded.config.fleet.is_null())

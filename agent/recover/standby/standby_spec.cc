@@ -1,8 +1,11 @@
 #include "recover/standby/standby_spec.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "base/number.h"
@@ -173,6 +176,12 @@ Standby parse_standby(const std::string& service, const config::Service& keys, c
   spec->fence = std::move(in.fence);
   spec->move_traffic = std::move(in.move_traffic);
   spec->rejoin = std::move(in.rejoin);
+  for (const auto& [key, argv] : {std::pair{"fence", &spec->fence}, std::pair{"move_traffic", &spec->move_traffic},
+                                  std::pair{"rejoin", &spec->rejoin}})
+    if (!argv->empty() && ::access(argv->front().c_str(), X_OK) != 0)
+      errors.warn(keys.standby.find(key).mark(), fmt::format("{}.{}", path, key),
+                  fmt::format("{}: {}; it fails until that is mended", argv->front(),
+                              std::error_code(errno, std::generic_category()).message()));
   if (errors.size() > before) return nullptr;
   return spec;
 }

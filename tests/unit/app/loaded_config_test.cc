@@ -182,6 +182,37 @@ services:
   CHECK(loaded.fleet.store == nullptr);
 }
 
+TEST_CASE("servers of two standbys, a standby's login and its programs") {
+  const Folder folder;
+  const std::string file = folder.write("fettle.yml", R"(
+global: {node: a}
+fleet: {etcd: {endpoints: ["http://127.0.0.1:2379"]}}
+services:
+  cart:
+    probes: [{name: r, type: redis}]
+    standby: {kind: redis, members: {a: "h:1", b: "h:2"}, fence: [/none/fence]}
+  order:
+    probes: [{name: r, type: redis}]
+    standby: {kind: redis, members: {a: "h:3", b: "h:2"}}
+  stock:
+    probes: [{name: r, type: redis, role: master}, {name: s, type: redis, port: 6380}]
+    standby: {kind: redis, members: {a: "h:4", b: "h:5"}}
+)");
+  config::Errors errors;
+  app::load(file, errors);
+  const std::string text = errors.text();
+  CAPTURE(text);
+  CHECK(text.find(":10:37: services.order.standby.members: h:2 is a server of the standby of cart, too; one service "
+                  "elects its primary") != std::string::npos);
+  CHECK(text.find(":12:43: services.stock.standby: the probe of a standby may not ask for a role") !=
+        std::string::npos);
+  CHECK(text.find("services.stock.standby: the service has several probes of type redis") != std::string::npos);
+  REQUIRE(errors.warnings().size() >= 1);
+  CHECK(
+      errors.warnings()[0].find(":7:66: services.cart.standby.fence: /none/fence: No such file or directory; it fails "
+                                "until that is mended") != std::string::npos);
+}
+
 TEST_CASE("files that are not there yet are warnings") {
   const Folder folder;
   folder.write("modules.yml", "modules: {late: {prober: http, http: {body_file: none}}}\n");
