@@ -1,9 +1,12 @@
 #include "state/state.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -14,6 +17,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/unique_fd.h"
 #include "fakes/temporary_folder.h"
 #include "opened_state.h"
 
@@ -137,6 +141,26 @@ TEST_CASE("a second agent on the same folder is told who has it") {
                                    folder.path() + ": stop it, or give this one another --storage.path");
   first.reset();
   (void)open_state(folder.path(), loop);
+}
+
+// Between fork and exec a child has all descriptors of the agent that started it.
+TEST_CASE("what an agent that was killed was just starting keeps the folder for a moment only") {
+  const fakes::TemporaryFolder folder;
+  const pid_t gone = ::fork();
+  if (gone == 0) ::_exit(0);
+  ::waitpid(gone, nullptr, 0);
+  const std::string path = folder.write("fettle.lock", std::to_string(gone));
+  base::UniqueFd held(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(::flock(held.value(), LOCK_EX) == 0);
+  std::thread child([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds{30});
+    held.reset();
+  });
+  fakes::WaitingLoop loop;
+  std::string notice;
+  const auto state = state::open(folder.path(), loop, notice);
+  child.join();
+  CHECK(state.has_value());
 }
 
 TEST_CASE("an agent that cannot write its state starts, says so, and keeps nothing") {
