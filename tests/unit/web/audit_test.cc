@@ -107,7 +107,7 @@ TEST_CASE("what a disaster would cost: over the API and on the page, for service
   snapshot.drills[1].must_be_proven_by = snapshot.at - std::chrono::hours{1};
   snapshot.drills[1].proof.reset();
   web::FaultDrillPage& fault = snapshot.fault_drills.emplace_back();
-  fault.service = drill.service;
+  fault.service = snapshot.services[0].name;
   fault.fault = "hang";
   fault.result = "not_delivered";
   fault.text = "ops <webhook>: refused";
