@@ -22,18 +22,22 @@ void write_proof(const DrillPage& drill, encoding::Json& json) {
   });
 }
 
+// Of a DrillPage or a FaultDrillPage.
+void write_last_run(const auto& drill, encoding::Json& json) {
+  json.key("doing").string(drill.doing);
+  json.key("result").string(drill.result);
+  json.key("text").string(drill.text);
+  if (drill.result.empty()) return;
+  json.key("began").time(drill.began);
+  json.key("ended").time(drill.ended);
+}
+
 void write_drill(const DrillPage& drill, encoding::Json& json) {
   json.object([&] {
     json.key("name").string(drill.name);
     json.key("service").string(drill.service);
     json.key("backup").string(drill.backup);
-    json.key("doing").string(drill.doing);
-    json.key("result").string(drill.result);
-    json.key("text").string(drill.text);
-    if (!drill.result.empty()) {
-      json.key("began").time(drill.began);
-      json.key("ended").time(drill.ended);
-    }
+    write_last_run(drill, json);
     if (drill.due) json.key("due").time(*drill.due);
     json.key("mustBeProvenBy").time(drill.must_be_proven_by);
     write_proof(drill, json);
@@ -45,13 +49,7 @@ void write_fault_drill(const FaultDrillPage& drill, encoding::Json& json) {
     json.key("service").string(drill.service);
     json.key("fault").string(drill.fault);
     json.key("name").string(drill.name);
-    json.key("doing").string(drill.doing);
-    json.key("result").string(drill.result);
-    json.key("text").string(drill.text);
-    if (!drill.result.empty()) {
-      json.key("began").time(drill.began);
-      json.key("ended").time(drill.ended);
-    }
+    write_last_run(drill, json);
     for (const auto& [name, at] : {std::pair{"due", &drill.due}, std::pair{"mustPassBy", &drill.must_pass_by},
                                    std::pair{"lastSuccess", &drill.last_success}})
       if (*at) json.key(name).time(**at);
