@@ -6,6 +6,7 @@
 
 #include "config/flow_text.h"
 #include "config/kubernetes_probe.h"
+#include "probe/registry.h"
 #include "probe/target_draft.h"
 
 namespace probe {
@@ -29,31 +30,28 @@ const config::Schema<Entry>& schema() {
   return s;
 }
 
-std::string own_text(const Node& given, const config::KubernetesProbe& probe) {
-  const config::DeclaredProbe declared = config::declared_probe(probe, "127.0.0.1");
-  std::string out = "{type: " + declared.type;
-  const auto set = [&](std::string_view key, const std::string& yaml) {
-    out.append(", ").append(key).append(": ").append(yaml);
-  };
+TargetDraft own_keys(const Node& given, const config::KubernetesProbe& probe) {
+  constexpr const char* kHost = "127.0.0.1";
+  const config::DeclaredProbe declared = config::declared_probe(probe, kHost);
+  TargetDraft draft;
+  draft.set("type", declared.type);
   for (const char* key : {"name", "labels"})
-    if (const Node value = given.find(key); !value.is_null()) set(key, config::flow_text(value));
-  for (const auto& [key, value] : declared.keys) set(key, value.starts_with('[') ? value : plain_or_quoted(value));
-  if (probe.initial_delay > 0) set("startup_grace", std::to_string(probe.initial_delay) + "s");
-  if (declared.any_certificate) set("tls_config", "{insecure_skip_verify: true}");
-  if (const std::string headers = config::kubernetes_headers(probe); !headers.empty()) set("headers", headers);
+    if (const Node value = given.find(key); !value.is_null()) draft.set(key, config::flow_text(value));
+  for (const auto& [key, value] : declared.keys)
+    draft.set(key, value.starts_with('[') ? value : plain_or_quoted(value));
+  if (probe.initial_delay > 0) draft.set("startup_grace", std::to_string(probe.initial_delay) + "s");
+  if (declared.any_certificate) draft.set("tls_config", "{insecure_skip_verify: true}");
+  if (const std::string headers = config::kubernetes_headers(probe); !headers.empty()) draft.set("headers", headers);
   if (probe.exec) {
     std::string words;
     for (const std::string& word : probe.exec->command) words += (words.empty() ? "" : ", ") + config::quoted(word);
-    set("command", "[" + words + "]");
+    draft.set("command", "[" + words + "]");
   } else if (!probe.http_get) {
-    const std::string address = config::kubernetes_address(probe, "127.0.0.1");
-    const std::size_t colon = address.rfind(':');
-    std::string host = address.substr(0, colon);
-    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
-    set("host", config::quoted(host));
-    set("port", address.substr(colon + 1));
+    const Type* type = types().find(declared.type);
+    for (const auto& [key, value] : type->keys_of_target(config::kubernetes_address(probe, kHost)))
+      draft.set(key, key == "port" ? value : config::quoted(value));
   }
-  return out + "}";
+  return draft;
 }
 
 }  // namespace
@@ -72,8 +70,7 @@ std::optional<Node> from_kubernetes(const Node& probe, const std::string& path, 
   if (errors.size() > before) return std::nullopt;
   // On the line where it stands in the file, so that mistakes which only the type finds are told there.
   const config::Mark at = probe.mark();
-  const std::string text = std::string(at.line > 0 ? at.line - 1 : 0, '\n') + own_text(probe, entry.probe);
-  Node own = Node::parse(text, at.file, errors);
+  Node own = own_keys(probe, entry.probe).parse(at.file, errors, std::max<std::size_t>(at.line, 1));
   if (errors.size() > before) return std::nullopt;
   return own;
 }

@@ -66,10 +66,10 @@ base::Result<std::string> whole_value(std::string_view value, ValueFormat format
   return plain_or_quoted(value);
 }
 
-Node TargetDraft::parse(const std::string& origin, Errors& errors) const {
+Node TargetDraft::parse(const std::string& origin, Errors& errors, std::size_t line) const {
   std::string text;
   for (const auto& [key, value] : values_) text += (text.empty() ? "" : ", ") + config::quoted(key) + ": " + value;
-  return Node::parse("{" + text + "}", origin, errors);
+  return Node::parse(std::string(line - 1, '\n') + "{" + text + "}", origin, errors);
 }
 
 }  // namespace probe

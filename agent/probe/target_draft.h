@@ -1,5 +1,5 @@
 // The probe of a target while it is put together, as YAML: the template's keys, and what the target says. Used by
-// discovered.cc only. Pure.
+// discovered.cc, and by kubernetes.cc for a probe in other words. Pure.
 #pragma once
 
 #include <map>
@@ -29,7 +29,8 @@ class TargetDraft {
   void set(std::string_view key, std::string yaml) { values_.insert_or_assign(std::string(key), std::move(yaml)); }
   void erase(std::string_view key) { values_.erase(std::string(key)); }
   bool has(std::string_view key) const { return values_.contains(std::string(key)); }
-  config::Node parse(const std::string& origin, config::Errors& errors) const;
+  // Its mistakes stand in this line of `origin`.
+  config::Node parse(const std::string& origin, config::Errors& errors, std::size_t line = 1) const;
 
  private:
   std::map<std::string, std::string> values_;
