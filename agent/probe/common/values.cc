@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/host_port.h"
 #include "base/text.h"
 #include "config/request.h"
 #include "net/tls/peer_chain.h"
@@ -137,7 +138,7 @@ std::vector<std::pair<std::string, std::string>> host_and_port(std::string_view 
 double settled(double counted, double known) { return std::abs(counted - known) > 1 ? std::round(counted) : known; }
 
 std::string written(const std::string& host, int port) {
-  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+  return base::host_and_port(host, static_cast<std::uint64_t>(port));
 }
 
 }  // namespace probe
