@@ -144,10 +144,11 @@ Drill make(const std::string& name, Settings settings, const config::Node& node,
 
 }  // namespace
 
-bool DrillSpec::open(base::WallTime now) const {
-  return windows.empty() || std::any_of(windows.begin(), windows.end(), [&](const MaintenanceWindow& window) {
-           return window.open_until(now, base::TimeZone()).has_value();
-         });
+bool DrillSpec::open(base::WallTime now) const { return windows.empty() || is_within(windows, now); }
+
+base::Millis between_drills(base::Millis every, bool has_windows) {
+  constexpr base::Millis kEarly{12LL * 3'600'000};
+  return has_windows ? every - std::min(every / 2, kEarly) : every;
 }
 
 const std::vector<config::KeyReference>& drill_reference() { return drill_schema().reference(); }

@@ -47,6 +47,10 @@ struct DrillSpec {
 };
 using Drill = std::shared_ptr<const DrillSpec>;
 
+// From the begin of one that succeeded until the next may begin. With windows that is earlier than after `every`, so
+// that a run which began late in one, or a change of the clock, does not cost the next window.
+base::Millis between_drills(base::Millis every, bool has_windows);
+
 const std::vector<config::KeyReference>& drill_reference();  // the keys of a drill
 
 // `drills` of the configuration without the faults; those with a mistake are left out. `known`: whether there is a

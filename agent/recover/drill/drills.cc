@@ -22,14 +22,11 @@ constexpr auto kLookEvery = 10s;
 constexpr int kLastTries = 20, kLastPause = 20;  // milliseconds
 constexpr base::Millis kAfterFailure{86'400'000};
 constexpr base::Millis kAfterInterruption{600'000};
-// With a window: how much earlier than after `every` it may begin, so that a run which began late in it, or a change of
-// the clock, does not cost the next window.
-constexpr base::Millis kEarly{12LL * 3'600'000};
 
 }  // namespace
 
 base::WallTime due_at(const DrillSpec& spec, const DrillRecord& record) {
-  const base::Millis every = spec.windows.empty() ? spec.every : spec.every - std::min(spec.every / 2, kEarly);
+  const base::Millis every = between_drills(spec.every, !spec.windows.empty());
   switch (record.last.result) {
     case DrillResult::none: return record.known_since;
     case DrillResult::verified: return record.last.started + every;

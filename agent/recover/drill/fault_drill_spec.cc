@@ -47,11 +47,7 @@ const config::Schema<FaultDrillSpec>& schema() {
 
 }  // namespace
 
-bool FaultDrillSpec::open(base::WallTime now) const {
-  return std::any_of(windows.begin(), windows.end(), [&](const MaintenanceWindow& window) {
-    return window.open_until(now, base::TimeZone()).has_value();
-  });
-}
+bool FaultDrillSpec::open(base::WallTime now) const { return is_within(windows, now); }
 
 const std::vector<config::KeyReference>& fault_drill_reference() { return schema().reference(); }
 

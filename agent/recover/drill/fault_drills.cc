@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "loop/scheduler.h"
+#include "recover/drill/drill_spec.h"
 #include "state/state.h"
 
 namespace recover {
@@ -24,8 +25,6 @@ constexpr auto kUndoAgain = 2s;
 constexpr auto kAskAgain = 60s;  // for a slot
 constexpr base::Millis kSlotTtl{15'000}, kSlotLimit{10'000};
 constexpr base::Millis kAfterFailure{86'400'000}, kAfterInterruption{600'000};
-// As of restore drills with a window: so much earlier than after `every`.
-constexpr base::Millis kEarly{12LL * 3'600'000};
 
 std::string record_key(const std::string& service, Fault fault) {
   return fmt::format("{}{}/{}", kRecords, service, to_string(fault));
@@ -35,7 +34,7 @@ std::string open_key(const std::string& service) { return std::string(kOpen) + s
 }  // namespace
 
 base::WallTime due_at(const FaultDrillSpec& spec, const FaultRecord& record) {
-  const base::Millis every = spec.every - std::min(spec.every / 2, kEarly);
+  const base::Millis every = between_drills(spec.every, true);
   switch (record.last.result) {
     case FaultResult::none: return record.known_since;
     case FaultResult::passed: return record.last.started + every;

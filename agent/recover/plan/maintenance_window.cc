@@ -83,6 +83,12 @@ std::optional<base::WallTime> MaintenanceWindow::open_until(base::WallTime now, 
   return std::nullopt;
 }
 
+bool is_within(const std::vector<MaintenanceWindow>& windows, base::WallTime now) {
+  return std::any_of(windows.begin(), windows.end(), [&](const MaintenanceWindow& window) {
+    return window.open_until(now, base::TimeZone()).has_value();
+  });
+}
+
 std::vector<MaintenanceWindow> read_windows(const config::Node& node, const std::string& path, config::Errors& errors) {
   std::vector<MaintenanceWindow> out;
   const auto read = [&](const config::Node& item, const std::string& item_path) {

@@ -34,6 +34,9 @@ class MaintenanceWindow {
   int from_ = 0, to_ = 0;  // minutes since midnight; to_ may be of the next day
 };
 
+// Whether `now` is in one of them, by the node's own time zone.
+bool is_within(const std::vector<MaintenanceWindow>& windows, base::WallTime now);
+
 // Those that a list says, or one by itself; mistakes go to `errors`, each with its place.
 std::vector<MaintenanceWindow> read_windows(const config::Node& node, const std::string& path, config::Errors& errors);
 
