@@ -6,11 +6,13 @@
 
 #include "recover/standby/postgres_server.h"
 #include "recover/standby/promotion.h"
+#include "standby_facts.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace recover;
+using standby_facts::shown;
 
 StandbySpec spec_of() {
   StandbySpec spec;
@@ -48,12 +50,7 @@ ServerLook standby(const std::string& name, std::int64_t offset) {
   return look;
 }
 
-ServerLook gone() {
-  ServerLook look;
-  look.refused = true;
-  look.trouble = "connect to 10.0.0.1:5432: Connection refused";
-  return look;
-}
+ServerLook gone() { return standby_facts::gone("10.0.0.1:5432"); }
 
 StandbyRecord held_by_a() {
   StandbyRecord record;
@@ -66,43 +63,15 @@ StandbyRecord held_by_a() {
 }
 
 StandbyFacts calm(const std::string& node) {
-  StandbyFacts facts{kSpec, node};
-  facts.lease = true;
-  facts.seen.known = true;
-  facts.seen.right = StandbyRight{"a", node == "a", 7, 0};
-  facts.seen.record = held_by_a();
-  facts.seen.revision = 3;
-  facts.looks = {{"a", primary()}, {"b", standby("b", 1000)}, {"c", standby("c", 990)}};
-  facts.health = model::Health::up;
-  facts.now = base::Instant{} + 1h;
-  facts.wall_now = base::wall_from_ms(1'700'000'000'000);
+  StandbyFacts facts = standby_facts::with_right_of_a(
+      kSpec, node, held_by_a(), {{"a", primary()}, {"b", standby("b", 1000)}, {"c", standby("c", 990)}});
   remember(facts.memory, facts);
   facts.memory.written = 7;
   return facts;
 }
 
 // The primary's agent has given up; b is the candidate.
-StandbyFacts given_up() {
-  StandbyFacts facts = calm("b");
-  facts.seen.right.reset();
-  facts.seen.record->state = StandbyState::released;
-  facts.seen.record->offset = 1000;
-  facts.looks["a"] = gone();
-  return facts;
-}
-
-std::string shown(const StandbyFacts& facts) {
-  const StandbyDecision decision = decide(facts);
-  std::string out(to_string(decision.move));
-  for (const StandbyJudgement& each : decision.judgements)
-    if (!each.open) out += (out.find(':') == std::string::npos ? ": " : " ") + std::string(to_string(each.gate));
-  return out;
-}
-
-std::string shown(StandbyFacts facts, const std::function<void(StandbyFacts&)>& change) {
-  change(facts);
-  return shown(facts);
-}
+StandbyFacts given_up() { return standby_facts::released(calm("b"), gone()); }
 
 using F = StandbyFacts;
 
