@@ -13,8 +13,8 @@
 namespace model {
 
 // none: nothing is to be said: the incident is not over, the plan acted for real, or the service was never in it.
-// itself: it was over by itself before the plan would have acted. person: somebody was at work on it, and the plan
-// would have left it alone. dependency: what it depends on was the cause, and the plan would have left it alone.
+// itself: it ended before the plan would have acted. person: the service was in maintenance, and the plan would have
+// left it alone. dependency: what it depends on was the cause, and the plan would have left it alone.
 // held: a guard would have held the plan back to the end. acted: it would have acted.
 enum class WouldHave { none, itself, person, dependency, held, acted };
 std::string_view to_string(WouldHave would);  // "" for none

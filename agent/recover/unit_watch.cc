@@ -108,7 +108,7 @@ void UnitWatch::heard(Unit& known, const base::Result<os::UnitState>& state) {
 // After a restart of the agent in the middle of a run the action was perhaps just under way: then a unit that is up is
 // taken for the one that it has started.
 bool UnitWatch::is_ours(Unit& known, const os::UnitState& state) {
-  // A drill asks for no job: who does stops the unit, and ends what the drill may claim.
+  // A drill starts no job in systemd, so this stop is not the drill's.
   if (state.job == "stop") known.drilled = false;
   if (known.drilled) return true;
   const UnitWork work = known.work();

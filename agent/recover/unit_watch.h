@@ -42,8 +42,8 @@ class UnitWatch {
               const std::function<void()>& changed);
   // An action on the service's units begins.
   void action_begins(const std::string& service);
-  // A drill ends the unit's process as at an orderly end: until it is over, or somebody asks systemd to stop the unit,
-  // that is a fault and no stop.
+  // During a drill the end of the unit's process counts as a fault and not as a stop, until a stop job for the unit
+  // appears in systemd.
   void drill(const std::string& service, const std::string& unit, bool is_on);
   void forget(const std::string& service) { units_.erase(service); }
   std::vector<std::string> units(const std::string& service) const;

@@ -12,7 +12,8 @@
 namespace rules {
 namespace {
 
-// Without its end a file may be cut off, and its times may be milliseconds; behind it nobody looks.
+// A file without # EOF may be cut off, or its times may be milliseconds. The parser stops at # EOF: samples after it
+// would be ignored.
 base::Result<> check_end(const std::string& path, std::string_view text) {
   constexpr std::string_view kEnd = "# EOF";
   const std::size_t at = text.starts_with(kEnd) ? 0 : text.find("\n# EOF");

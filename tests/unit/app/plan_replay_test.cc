@@ -170,7 +170,7 @@ TEST_CASE("the same samples and configuration give the same bytes, and its rules
       has(text, "order: runs 2 (aborted 1, exhausted 1, recovered 1), actions 2, held by dependencies 1, exhausted 1"));
 }
 
-TEST_CASE("a health that was recorded is not judged anew, and runs of unknown probes are named") {
+TEST_CASE("a recorded health replaces the one from probe runs, and runs of unknown probes are named") {
   Recorded recorded{{{10, 12}}, {}};
   std::vector<Entry> series = recorded.series();
   Entry health{{{"__name__", "fettle_service_up"}, {"service", "order"}}, {}};

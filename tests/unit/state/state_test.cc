@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -152,8 +153,14 @@ TEST_CASE("what an agent that was killed was just starting keeps the folder for 
   const std::string path = folder.write("fettle.lock", std::to_string(gone));
   base::UniqueFd held(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   REQUIRE(::flock(held.value(), LOCK_EX) == 0);
+  // Opened to be locked, and once more to see whose it is: by then it was found taken.
+  const base::UniqueFd watch(::inotify_init1(IN_CLOEXEC));
+  REQUIRE(::inotify_add_watch(watch.value(), path.c_str(), IN_OPEN) >= 0);
   std::thread child([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds{30});
+    for (int opened = 0; opened < 2; ++opened) {
+      inotify_event event{};
+      if (::read(watch.value(), &event, sizeof event) != sizeof event) break;
+    }
     held.reset();
   });
   fakes::WaitingLoop loop;
