@@ -64,14 +64,14 @@ config::KubernetesProbe::HttpGet http_get_of(const json& http, config::Container
   return out;
 }
 
-KubernetesProbe impossible(const std::string& ip, std::string why) {
-  KubernetesProbe out{.address = ip, .headers = ""};
+ContainerProbe impossible(const std::string& ip, std::string why) {
+  ContainerProbe out{.address = ip, .headers = ""};
   out.probe.impossible = std::move(why);
   return out;
 }
 
 // `what` is "the readinessProbe of container app".
-KubernetesProbe made_of(const json& probe, const json& container, const std::string& ip, const std::string& what) {
+ContainerProbe made_of(const json& probe, const json& container, const std::string& ip, const std::string& what) {
   const json &http = member(probe, "httpGet"), &tcp = member(probe, "tcpSocket"), &grpc = member(probe, "grpc");
   if (member(probe, "exec").is_object())
     return impossible(ip, what +
@@ -98,13 +98,13 @@ KubernetesProbe made_of(const json& probe, const json& container, const std::str
 
 }  // namespace
 
-std::optional<KubernetesProbe> probe_of_container(const json& container, const json& status, const std::string& ip) {
-  std::optional<KubernetesProbe> found;
+std::optional<ContainerProbe> probe_of_container(const json& container, const json& status, const std::string& ip) {
+  std::optional<ContainerProbe> found;
   const json* chosen = nullptr;
   for (const char* kind : {"readinessProbe", "livenessProbe"}) {
     const json& probe = member(container, kind);
     if (!probe.is_object() || (found && found->probe.impossible.empty())) continue;
-    KubernetesProbe made =
+    ContainerProbe made =
         made_of(probe, container, ip, fmt::format("the {} of container {}", kind, text_of(member(container, "name"))));
     if (found && !made.probe.impossible.empty()) continue;
     found = std::move(made);

@@ -12,7 +12,7 @@
 
 namespace discover {
 
-struct KubernetesProbe {
+struct ContainerProbe {
   std::string address;  // HOST:PORT; of one that is not possible the pod's
   std::string headers;  // httpHeaders, as a mapping in YAML; "" for none
   config::DeclaredProbe probe{};
@@ -22,7 +22,7 @@ struct KubernetesProbe {
 // Nothing for a container without one, and for one that has not begun, or whose startupProbe has not succeeded, and
 // that was not restarted: the kubelet asks neither. After a restart it goes on here, so that a container that crashes
 // again and again is seen. `status` is that of the container, `ip` the pod's.
-std::optional<KubernetesProbe> probe_of_container(const encoding::json& container, const encoding::json& status,
-                                                  const std::string& ip);
+std::optional<ContainerProbe> probe_of_container(const encoding::json& container, const encoding::json& status,
+                                                 const std::string& ip);
 
 }  // namespace discover

@@ -234,7 +234,10 @@ SocketStream::Attempt SocketStream::receive(char* into, std::size_t size) {
   if (ssl_ != nullptr) {
     ERR_clear_error();
     Attempt attempt = tls_result(SSL_read(ssl_.get(), into, static_cast<int>(size)), "read from");
-    heard_ = heard_ || attempt.step == Step::done;
+    if (attempt.step == Step::done) {
+      heard_ = true;
+      verification_.wants_certificate = false;
+    }
     return attempt;
   }
   const ssize_t n = ::recv(fd_.value(), into, size, 0);
@@ -249,7 +252,7 @@ SocketStream::Attempt SocketStream::receive(char* into, std::size_t size) {
 SocketStream::Attempt SocketStream::tls_result(int result, const char* what) {
   Attempt attempt = tls_step(result, what);
   const bool ended = attempt.step == Step::closed || attempt.step == Step::failed;
-  if (!ended || heard_ || !verification_.wants_certificate) return attempt;
+  if (!ended || !verification_.wants_certificate) return attempt;
   if (attempt.step == Step::closed)
     attempt.failure.text = fmt::format("TLS handshake with {}: the peer closed the connection", peer_);
   return {.step = Step::failed,

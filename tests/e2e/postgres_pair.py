@@ -12,6 +12,7 @@ import time
 
 import fleet_test
 import lib
+import standby_members
 from postgres_cluster import BIN, as_user
 
 TTL = 10
@@ -174,7 +175,7 @@ class Sampler(Client):
         return connection.ask("SELECT pg_is_in_recovery()") == ["f"]
 
 
-class Node:
+class Node(standby_members.Member):
     """A server, its agent, and the service manager that starts the server when it is told to."""
 
     def __init__(self, site, name, port):
@@ -187,7 +188,6 @@ class Node:
         self.server = lib.Process(self.where, "postgres", [
             *as_user("postgres"), BIN / "postgres", "-D", self.data, f"--port={port}", f"--cluster_name={name}",
             f"--unix_socket_directories={self.where}"])
-        self.agent = None
 
     def as_owner(self, *words):
         done = subprocess.run([*as_user("postgres"), *map(str, words)], capture_output=True, text=True, cwd="/")
@@ -236,17 +236,6 @@ class Node:
         for pid in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-
-    def start_agent(self):
-        if self.agent is None:
-            self.agent = lib.Agent(self.where, self.site.config(self))
-        self.agent.start()
-
-    def standby(self):
-        return lib.get_json(self.agent.url + "/api/v1/standbys")["data"]["standbys"][0]
-
-    def refusals(self):
-        return [gate["name"] for gate in self.standby()["gates"] if not gate["open"]]
 
     def in_recovery(self):
         return ask(self.port, "SELECT pg_is_in_recovery()") == ["t"]

@@ -12,6 +12,7 @@ import time
 
 import fleet_test
 import lib
+import standby_members
 from postgres_cluster import BIN
 from postgres_pair import TTL, Connection, Site, ask
 
@@ -153,13 +154,7 @@ def agent_dies_in_mid_promotion(etcd):
         turns = ["a"]
         for words in ["took the right to be the primary", "fence proven", "the server here was promoted"]:
             since = time.monotonic()
-            seen = b.agent.text().count(words)
-            kill(a)
-            end = time.monotonic() + 60
-            while b.agent.text().count(words) == seen and time.monotonic() < end:
-                time.sleep(0.001)
-            b.agent.kill()
-            b.start_agent()
+            standby_members.restart_agent_at(b, words, lambda: kill(a), 60)
             site.wait_for_primary(b, since, 90)
             turns.append(b.name)
             assert not site.lost(a, b, 0.0, time.monotonic())

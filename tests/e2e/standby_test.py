@@ -15,6 +15,7 @@ import time
 
 import fleet_test
 import lib
+import standby_members
 
 DRILLS = int(os.environ.get("STANDBY_DRILLS", "1"))
 PASSWORD = "standby-secret"
@@ -135,13 +136,12 @@ class Writer:
             connection.close()
 
 
-class Node:
+class Node(standby_members.Member):
     def __init__(self, site, name, port):
         self.site, self.name, self.port, self.where = site, name, port, site.top / name
         self.where.mkdir()
         self.redis_config = self.where / "redis.conf"
         self.redis = lib.Process(self.where, "redis", ["redis-server", self.redis_config])
-        self.agent = None
 
     def write_redis(self, replicaof="", closed=1000, aof="no"):
         self.redis_config.write_text(
@@ -150,17 +150,6 @@ class Node:
     def start_redis(self):
         self.redis.start()
         (self.where / "redis.pid").write_text(str(self.redis.child.pid))
-
-    def start_agent(self):
-        if self.agent is None:
-            self.agent = lib.Agent(self.where, self.site.config(self))
-        self.agent.start()
-
-    def standby(self):
-        return lib.get_json(self.agent.url + "/api/v1/standbys")["data"]["standbys"][0]
-
-    def refusals(self):
-        return [gate["name"] for gate in self.standby()["gates"] if not gate["open"]]
 
     def role(self):
         with contextlib.suppress(OSError):
@@ -462,13 +451,7 @@ def agent_dies_in_mid_promotion():
         turns = ["a"]
         for words in ["took the right to be the primary", "fence proven", "was promoted, closed", "takes writes, fence"]:
             since = time.monotonic()
-            seen = b.agent.text().count(words)
-            kill(a)
-            end = time.monotonic() + 40
-            while b.agent.text().count(words) == seen and time.monotonic() < end:
-                time.sleep(0.001)
-            b.agent.kill()
-            b.start_agent()
+            standby_members.restart_agent_at(b, words, lambda: kill(a), 40)
             site.wait_for_primary(b, since, 90)
             turns.append(b.name)
             a.start_redis()
