@@ -85,7 +85,7 @@ class Container:
     def status(self, service):
         with contextlib.suppress(OSError, ValueError):
             services = lib.get_json(f"{self.url}/api/v1/services")["data"]["services"]
-            return next(s for s in services if s["name"] == service)
+            return next((s for s in services if s["name"] == service), None)
 
 
 def run(engine, where, deb):

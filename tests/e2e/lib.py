@@ -2,10 +2,12 @@
 import collections
 import contextlib
 import datetime
+import fcntl
 import http.server
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -35,14 +37,30 @@ def need(*programs):
     return found[0] if len(found) == 1 else found
 
 
+PORTS = range(20000, 32768)  # below those that the kernel gives to connections, above those that services have by default
+held_ports = []              # locks, until this test ends
+
+
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
+    """Ports for servers that are started later. No connection of another program takes them meanwhile, and no other test does:
+    each is locked by a file of its own until this test ends."""
+    locks = pathlib.Path(tempfile.gettempdir()) / f"fettle-ports.{os.geteuid()}"
+    locks.mkdir(exist_ok=True)
+    ports = []
+    for port in random.sample(PORTS, len(PORTS)):
+        if len(ports) == count:
+            return ports
+        lock = open(locks / str(port), "a")
+        with socket.socket() as tried:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                lock.close()
+                continue
+        held_ports.append(lock)
+        ports.append(port)
+    raise AssertionError(f"{count} ports are not free")
 
 
 def get(url, timeout=5):
@@ -258,10 +276,11 @@ class ToldStory:
 
 class Webhook:
     """A receiver of notifications. `answer` is given headers and body, and gives the HTTP status, that and headers, or None
-    to cut the connection; without it every message is taken. `messages` are those that were taken, each as it was read."""
+    to cut the connection; without it every message is taken. `messages` are those that were taken, each as it was read, and
+    once: a message comes again, with its id, when the agent was killed before it noted that it was taken."""
 
     def __init__(self, answer=None, port=0):
-        self.messages = []
+        self.messages, self.taken = [], set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -270,7 +289,9 @@ class Webhook:
                 body = handler.rfile.read(int(handler.headers["Content-Length"]))
                 status = answer(handler.headers, body) if answer else 200
                 status, more = status if isinstance(status, tuple) else (status, {})
-                if status == 200:
+                ident = handler.headers["webhook-id"]
+                if status == 200 and (ident is None or ident not in self.taken):
+                    self.taken.add(ident)
                     self.messages.append(json.loads(body))
                 if status is None:
                     handler.close_connection = True
