@@ -28,26 +28,30 @@ bool same(const model::RecoveryReport& a, const model::RecoveryReport& b) {
   return a.state == b.state && a.reason == b.reason && a.ended == b.ended && a.actions.size() == b.actions.size();
 }
 
+void append(model::Incident& incident, model::IncidentNote note) {
+  if (!incident.notes.empty() && incident.notes.back().text == note.text) return;
+  incident.notes.push_back(std::move(note));
+  keep_newest(incident.notes, model::Incident::kNotes);
+}
+
 }  // namespace
 
 void add_note(model::Incident& incident, base::WallTime at, std::string text) {
-  if (!incident.notes.empty() && incident.notes.back().text == text) return;
-  incident.notes.push_back({at, std::move(text)});
-  keep_newest(incident.notes, model::Incident::kNotes);
+  append(incident, {at, std::move(text)});
 }
 
 bool note_health(model::Incident& incident, const std::string& service, bool down, const std::string& text,
                  base::WallTime at) {
-  const std::string sentence = model::health_note(service, down, text);
+  model::IncidentNote note = model::health_note(at, {service, down}, text);
   if (service != incident.service) {
-    add_note(incident, at, sentence);
+    append(incident, std::move(note));
     return true;
   }
   if (incident.down == down && !incident.notes.empty()) return false;
   incident.down = down;
   if (down) incident.last_down = at;
   if (down && !incident.detected) incident.detected = at;
-  add_note(incident, at, sentence);
+  append(incident, std::move(note));
   return true;
 }
 

@@ -24,14 +24,26 @@ model::IncidentCause cause_in(const json& in) {
   return {in.at("probe"), in.at("reason"), in.at("text"), in.at("address"), in.at("death"), in.at("status")};
 }
 
+json note_out(const model::IncidentNote& note) {
+  json out{{"at_ms", base::to_ms(note.at)}, {"text", note.text}};
+  if (note.health) out[note.health->down ? "down" : "up"] = note.health->service;
+  return out;
+}
+
+model::IncidentNote note_in(const json& in) {
+  model::IncidentNote note{time_at(in, "at_ms"), in.at("text")};
+  for (const char* key : {"down", "up"})
+    if (in.contains(key)) note.health = {in.at(key), std::string_view{key} == "down"};
+  return note;
+}
+
 }  // namespace
 
 std::string to_json(const model::Incident& incident) {
   json alerts = json::array(), runs = json::array(), notes = json::array(), messages = json::array();
   for (const model::Alert& alert : incident.alerts) alerts.push_back(model::alert_record(alert));
   for (const model::RecoveryReport& run : incident.recoveries) runs.push_back(model::report_record(run));
-  for (const model::IncidentNote& note : incident.notes)
-    notes.push_back({{"at_ms", base::to_ms(note.at)}, {"text", note.text}});
+  for (const model::IncidentNote& note : incident.notes) notes.push_back(note_out(note));
   for (const model::IncidentMessage& each : incident.messages)
     messages.push_back({{"id", each.id},
                         {"receiver", each.receiver},
@@ -85,7 +97,7 @@ base::Result<model::Incident> parse_incident(const std::string& text) {
     for (const json& each : in.at("alerts")) incident.alerts.push_back(model::read_alert_record(each));
     for (const json& each : in.at("recoveries")) incident.recoveries.push_back(model::read_report_record(each));
     incident.demands = in.at("demands").get<std::vector<std::string>>();
-    for (const json& each : in.at("notes")) incident.notes.push_back({time_at(each, "at_ms"), each.at("text")});
+    for (const json& each : in.at("notes")) incident.notes.push_back(note_in(each));
     for (const json& each : in.at("messages"))
       incident.messages.push_back(
           {each.at("id"), each.at("receiver"), each.at("kind"), each.at("fate"), time_at(each, "at_ms")});

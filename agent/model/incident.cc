@@ -72,21 +72,19 @@ std::size_t Incident::finished_runs() const {
   return count;
 }
 
-std::string health_note(const std::string& service, bool down, const std::string& text) {
-  return fmt::format("{} is {}{}", service, down ? "down" : "up", text.empty() ? "" : ": " + text);
+IncidentNote health_note(base::WallTime at, const NotedHealth& health, const std::string& text) {
+  return {at, fmt::format("{} is {}{}", health.service, health.down ? "down" : "up", text.empty() ? "" : ": " + text),
+          health};
 }
 
 std::vector<DownSpan> down_spans(const Incident& incident, const std::string& service) {
   const bool own = service == incident.service;
-  const auto says = [](const std::string& note, const std::string& begin) {
-    return note.starts_with(begin) && (note.size() == begin.size() || note[begin.size()] == ':');
-  };
-  const std::string down = health_note(service, true, ""), up = health_note(service, false, "");
   std::vector<DownSpan> out;
   for (const IncidentNote& note : incident.notes) {
+    if (!note.health || note.health->service != service) continue;
     const bool is_down = !out.empty() && !out.back().to;
-    if (says(note.text, down) && !is_down) out.push_back({own && out.empty() ? incident.started : note.at, {}});
-    if (says(note.text, up) && is_down) out.back().to = note.at;
+    if (note.health->down && !is_down) out.push_back({own && out.empty() ? incident.started : note.at, {}});
+    if (!note.health->down && is_down) out.back().to = note.at;
   }
   if (!out.empty() && !out.back().to) out.back().to = incident.ended;
   if (out.empty() && own) out.push_back({incident.started, incident.ended});

@@ -30,9 +30,14 @@ struct IncidentCause {
 };
 
 // Of the story what no alert, recovery or message stands for: down, up, blocked, asked, told, joined …
+struct NotedHealth {
+  std::string service;
+  bool down = false;
+};
 struct IncidentNote {
   base::WallTime at{};
   std::string text;
+  std::optional<NotedHealth> health{};  // that a service went down, or is up again
 };
 
 // One message of a receiver, and what became of it.
@@ -86,8 +91,8 @@ struct MissedObjective {
 };
 // Of one that has ended. One in which the service never was down was not to be detected or located.
 std::vector<MissedObjective> missed_objectives(const Incident& incident, const IncidentObjectives& wanted);
-// The text of the note that says so of a service; `text`: why, or "". down_spans() knows it again.
-std::string health_note(const std::string& service, bool down, const std::string& text);
+// "order is down: refused: …"; `text`: why, or "".
+IncidentNote health_note(base::WallTime at, const NotedHealth& health, const std::string& text);
 
 // How long a service was down in an incident, once for each time. The first one of the incident's own service begins
 // with its first failed run. Of an incident of alerts alone it is one span, its whole length. `to` is missing while it

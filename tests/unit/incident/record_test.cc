@@ -31,7 +31,9 @@ TEST_CASE("an incident comes back from its record as it was") {
   run.ended = at + seconds{4};
   in.recoveries = {run};
   in.demands = {"order: look"};
-  in.notes = {{at, "order is down"}};
+  in.notes = {model::health_note(at, {"order", true}, "refused"),
+              {at, "blocked"},
+              model::health_note(at, {"order", false}, "")};
   in.messages = {{"msg_1", "oncall", "page", "sent", at}};
   in.hold_until = at + seconds{120};
   in.told = at + seconds{2};
@@ -51,6 +53,9 @@ TEST_CASE("an incident comes back from its record as it was") {
   CHECK(out->recoveries.front().actions.front().may_heal);
   CHECK(model::to_string(out->end) == "healed");
   CHECK(out->missed == in.missed);
+  CHECK(out->notes[0].health->down);
+  CHECK(!out->notes[1].health);
+  CHECK((out->notes[2].health->service == "order" && !out->notes[2].health->down));
   CHECK(model::headline(*out).starts_with("DRILL: order"));
 }
 

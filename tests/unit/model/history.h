@@ -126,8 +126,8 @@ class History {
   void flaps() {
     model::Incident& incident = *incidents_.back();
     const base::WallTime up = *incident.ended;
-    incident.notes.push_back({up + 3 * kSecond, "order is down: refused"});
-    incident.notes.push_back({up + 9 * kSecond, "order is up"});
+    incident.notes.push_back(model::health_note(up + 3 * kSecond, {"order", true}, "refused"));
+    incident.notes.push_back(model::health_note(up + 9 * kSecond, {"order", false}, ""));
     incident.ended = up + 9 * kSecond;
     ++truth.flaps;
   }
@@ -165,11 +165,11 @@ class History {
     incident->cause.probe = "http";
     if (whose != "order") incident->dependents = {"order"};
     const base::WallTime seen = now_ + 2 * kSecond;
-    if (whose != "order") incident->notes.push_back({seen, whose + " is down: refused"});
-    incident->notes.push_back({seen, "order is down: refused: connect failed"});
+    if (whose != "order") incident->notes.push_back(model::health_note(seen, {whose, true}, "refused"));
+    incident->notes.push_back(model::health_note(seen, {"order", true}, "refused: connect failed"));
     now_ += length;
-    incident->notes.push_back({now_, "order is up"});
-    if (whose != "order") incident->notes.push_back({now_, whose + " is up"});
+    incident->notes.push_back(model::health_note(now_, {"order", false}, ""));
+    if (whose != "order") incident->notes.push_back(model::health_note(now_, {whose, false}, ""));
     incident->ended = now_;
     incidents_.push_back(incident);
     ++truth.faults;

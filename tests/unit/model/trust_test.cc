@@ -263,7 +263,8 @@ TEST_CASE("what a dry run would have done, in words") {
   model::Incident incident;
   incident.service = "order";
   incident.started = t;
-  incident.notes = {{after(2), "order is down: refused"}, {after(12), "order is up"}};
+  incident.notes = {model::health_note(after(2), {"order", true}, "refused"),
+                    model::health_note(after(12), {"order", false}, "")};
   incident.ended = after(12);
   CHECK(text_of(counterfactual(incident, "order")).empty());  // it is open
   incident.end = model::IncidentEnd::itself;
