@@ -1,6 +1,7 @@
 #include "app/backend.h"
 
 #include "base/time.h"
+#include "promql/queryable.h"
 
 namespace app {
 

@@ -16,7 +16,7 @@
 #include "probe/blackbox/blackbox.h"
 #include "probe/schedule.h"
 #include "probe/spec.h"
-#include "promql/engine.h"
+#include "promql/engine_options.h"
 #include "recover/drill/drill_spec.h"
 #include "recover/drill/fault_drill_spec.h"
 #include "recover/plan/plan_spec.h"

@@ -6,7 +6,7 @@
 
 #include "base/time.h"
 #include "model/agent_defaults.h"
-#include "promql/engine.h"
+#include "promql/engine_options.h"
 #include "web/server/server.h"
 
 namespace app {

@@ -1,4 +1,5 @@
 #include "app/store_reader.h"
+#include "promql/queryable.h"
 
 #include <algorithm>
 

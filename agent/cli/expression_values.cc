@@ -1,4 +1,5 @@
 #include "cli/expression_values.h"
+#include "promql/parser.h"
 
 #include <fmt/format.h>
 

@@ -11,6 +11,8 @@
 #include "cli/times.h"
 #include "model/annotations.h"
 #include "model/json.h"
+#include "promql/queryable.h"
+#include "promql/value.h"
 #include "rules/tools/samples_file.h"
 
 namespace cli {

@@ -16,6 +16,7 @@
 #include "model/alert.h"
 #include "model/json.h"
 #include "model/rule.h"
+#include "promql/parser.h"
 
 namespace cli {
 namespace {

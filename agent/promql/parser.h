@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "model/matcher.h"
+#include "promql/compat.h"
 #include "promql/duration_expr.h"
+#include "promql/needs.h"
 #include "promql/value.h"
 
 namespace promql {
-
-enum class Compat { v2 = 2, v3 = 3 };
 
 struct Expr;  // ast.h
 struct ExprDeleter {
@@ -46,14 +46,7 @@ base::Result<model::Labels> parse_metric(std::string_view text);
 std::string print(const Expr& expr);
 ValueType type_of(const Expr& expr);
 
-// What an expression reads: each selector with the span of time before (and after) the evaluation time that it needs.
-struct Needs {
-  std::vector<model::Matcher> matchers;
-  std::int64_t before_ms = 0;  // range + offset + lookback
-  std::int64_t after_ms = 0;   // for negative offsets
-  bool absolute = false;       // uses @: the span is not relative; then everything is needed
-};
-// `times`: of the query, for step() and range() in lengths of time.
+// What it reads. `times`: of the query, for step() and range() in lengths of time.
 std::vector<Needs> needs(const Expr& expr, std::int64_t lookback_ms = 300'000, const QueryTimes& times = {});
 
 }  // namespace promql

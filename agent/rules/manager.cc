@@ -11,6 +11,8 @@
 #include "base/percent.h"
 #include "go/format.h"
 #include "loop/scheduler.h"
+#include "promql/engine.h"
+#include "promql/queryable.h"
 #include "rules/compiled.h"
 #include "rules/durable.h"
 #include "rules/group.h"

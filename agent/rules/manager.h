@@ -21,12 +21,15 @@
 #include "model/alert.h"
 #include "model/rule.h"
 #include "model/sample.h"
-#include "promql/engine.h"
-#include "promql/queryable.h"
+#include "promql/engine_options.h"
 
 namespace loop {
 class Scheduler;
 }  // namespace loop
+
+namespace promql {
+class Queryable;
+}  // namespace promql
 
 namespace state {
 class State;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "promql/parser.h"
+#include "promql/compat.h"
 #include "promql/value.h"
 #include "templates/value.h"
 

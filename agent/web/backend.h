@@ -14,9 +14,12 @@
 #include "base/time.h"
 #include "model/audit.h"
 #include "model/metric_family.h"
-#include "promql/parser.h"
-#include "promql/queryable.h"
+#include "promql/needs.h"
 #include "web/admin_backend.h"
+
+namespace promql {
+class Queryable;
+}  // namespace promql
 
 namespace web {
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "promql/queryable.h"
 #include "web/backend.h"
 
 namespace fakes {

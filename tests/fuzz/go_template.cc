@@ -1,5 +1,6 @@
 // Go templates of labels and annotations, executed with the data of an alert.
 #include "fuzz/fuzz.h"
+#include "promql/value.h"
 #include "templates/template.h"
 
 void fuzz::one_input(std::string_view bytes) {

@@ -3,6 +3,7 @@
 
 #include "fuzz/expression_check.h"
 #include "fuzz/fuzz.h"
+#include "promql/queryable.h"
 
 void fuzz::one_input(std::string_view bytes) {
   static const promql::MemoryQueryable data = some_data();

@@ -11,6 +11,7 @@
 #include "app/service_health_table.h"
 #include "base/enum_names.h"
 #include "loop/virtual_loop.h"
+#include "promql/queryable.h"
 #include "recover/dispatcher.h"
 #include "rules/manager.h"
 #include "rules/tools/replay.h"

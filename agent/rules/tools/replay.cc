@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "promql/engine.h"
 #include "rules/group.h"
 
 namespace rules {

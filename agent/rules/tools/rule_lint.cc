@@ -9,6 +9,7 @@
 
 #include "base/edit_distance.h"
 #include "promql/ast.h"
+#include "promql/parser.h"
 #include "rules/compiled.h"
 #include "rules/tools/case_difference.h"
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "promql/ast.h"
+#include "promql/parser.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
 

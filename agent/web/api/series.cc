@@ -6,6 +6,8 @@
 
 #include "base/rune.h"
 #include "base/text.h"
+#include "promql/annotations.h"
+#include "promql/parser.h"
 #include "web/api/answer.h"
 #include "web/routes.h"
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/percent.h"
+#include "promql/value.h"
 #include "web/api/answer.h"
 #include "web/pages/frame.h"
 #include "web/pages/html.h"

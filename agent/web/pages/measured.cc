@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "model/labels.h"
+#include "promql/parser.h"
 #include "web/api/query_value.h"
 
 namespace web {

@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "model/agent_defaults.h"
-#include "promql/engine.h"
+#include "promql/engine_options.h"
 #include "web/backend.h"
 #include "web/snapshot.h"
 

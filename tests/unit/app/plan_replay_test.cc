@@ -8,6 +8,7 @@
 
 #include "app/replay/replay_recover.h"
 #include "fakes/temporary_folder.h"
+#include "promql/queryable.h"
 
 namespace {
 

@@ -7,6 +7,7 @@
 #include "app/store_reader.h"
 #include "base/random.h"
 #include "fakes/fake_loop.h"
+#include "promql/queryable.h"
 
 using model::Labels;
 

@@ -8,6 +8,7 @@
 
 #include "cli/client.h"
 #include "cli/expression_values.h"
+#include "promql/parser.h"
 
 namespace {
 

@@ -1,4 +1,7 @@
 #include "rules/group.h"
+#include "promql/engine.h"
+#include "promql/queryable.h"
+#include "promql/value.h"
 
 #include <doctest/doctest.h>
 

@@ -5,6 +5,8 @@
 #include <map>
 
 #include "fakes/fake_loop.h"
+#include "promql/queryable.h"
+#include "promql/value.h"
 #include "state/state.h"
 
 namespace {

@@ -1,4 +1,5 @@
 #include "rules/tools/replay.h"
+#include "promql/queryable.h"
 
 #include <doctest/doctest.h>
 

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/random.h"
+#include "promql/value.h"
 
 namespace {
 

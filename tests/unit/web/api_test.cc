@@ -4,6 +4,8 @@
 #include <string>
 
 #include "fakes/golden.h"
+#include "promql/annotations.h"
+#include "promql/queryable.h"
 #include "unit/web/handlers.h"
 #include "web/api/answer.h"
 

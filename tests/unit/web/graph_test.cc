@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 
+#include "promql/queryable.h"
 #include "unit/web/handlers.h"
 #include "web/pages/graph_page.h"
 #include "web/pages/line_graphic.h"

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/percent.h"
+#include "promql/queryable.h"
 #include "unit/web/handlers.h"
 #include "web/pages/history_graphics.h"
 #include "web/pages/service_page.h"
