@@ -4,9 +4,9 @@
 #include <set>
 #include <utility>
 
-#include "app/action_label.h"
 #include "app/agent.h"
 #include "app/config_lint.h"
+#include "app/counters_from_zero.h"
 #include "base/log.h"
 #include "config/redact.h"
 
@@ -125,6 +125,7 @@ void Agent::apply(LoadedConfig loaded) {
   if (const std::string text = too_many_series(probes, loaded.config.storage.max_series); !text.empty())
     log::warn(text, {{"file", options_.config_file}});
   forget_missing(loaded);
+  count_from_zero(self_, loaded);
   samples_.retarget(target_labels(loaded.config.global), loop_.wall_now());
   config_ = std::move(loaded.config);
   config_page_.file = options_.config_file;
@@ -139,9 +140,6 @@ void Agent::apply(LoadedConfig loaded) {
   }
   health_table_.keep_only(config_.services, config_page_.loaded);
   notifications_->replace(std::move(loaded.notifications));
-  for (const auto& plan : loaded.plans)
-    for (const auto* steps : {&plan->steps, &plan->finally})
-      for (const recover::Step& step : *steps) self_.recovery_added(plan->service, action_label(step.text), plan->mode);
   recorder_->configure(config_.evidence, config_.services);
   dispatcher_->limit({config_.global.recovery.plans_at_once, config_.global.recovery.actions_per_hour,
                       config_.global.recovery.pause_file});
@@ -160,13 +158,6 @@ void Agent::apply(LoadedConfig loaded) {
   rules_->replace(std::move(loaded.groups), gone_from(config_, loaded.probes));
   dispatcher_->know_alerts(alert_names(*rules_));
   if (!std::exchange(settled_, true)) notifications_->settle(rules_->known_alerts());
-  for (const auto& [name, service] : config_.services) {
-    self_.incidents_added(name);
-    for (const auto& [objective, wanted] :
-         {std::pair{"detect", &service.objectives.detect}, std::pair{"locate", &service.objectives.locate},
-          std::pair{"recover", &service.objectives.recover}})
-      if (*wanted) self_.objective_added(name, objective);
-  }
   probe_endpoint_.replace(std::move(loaded.modules), config_.blackbox, loaded.probes);
   schedule_->limit(std::move(loaded.limits));
   schedule_->replace(std::move(loaded.probes));
@@ -176,7 +167,6 @@ void Agent::apply(LoadedConfig loaded) {
   incidents_->settle(rules_->known_alerts(), dispatcher_->reports());
   follow_evidence();
   changes_->configure(config_.services, *schedule_);
-  for (const probe::Status& status : statuses) self_.probe_added(status.spec->service, status.spec->name);
   changed();
   publish();  // at once: who may send heartbeats is read from the latest snapshot, however old
 }
@@ -194,7 +184,7 @@ void Agent::rediscover() {
   probe_endpoint_.allow(statuses);
   samples_.keep_only(statuses, loop_.wall_now());
   for (const probe::Status& status : statuses)
-    if (status.spec->discovered) self_.probe_added(status.spec->service, status.spec->name);
+    if (status.spec->discovered) count_from_zero(self_, *status.spec);
   forget_unprobed(statuses);
   log::info("the targets are others", {{"probes", fmt::to_string(statuses.size())}});
   changed();
@@ -232,6 +222,11 @@ void Agent::forget_missing(const LoadedConfig& next) {
     }
   for (const notify::ReceiverStatus& receiver : notifications_->statuses())
     if (!receivers.contains(receiver.name)) self_.forget_receiver(receiver.name);
+  if (fleet_.fleet() == nullptr) return;
+  std::set<std::string> groups;
+  for (const cluster::FleetService& member : next.fleet_services) groups.insert(member.group.group);
+  for (const std::string& group : fleet_.fleet()->groups())
+    if (!groups.contains(group)) self_.forget_rollouts(group);
 }
 
 }  // namespace app

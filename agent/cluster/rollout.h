@@ -13,6 +13,7 @@
 // - Time is counted from when an agent saw the revision first: the clocks of nodes are not compared.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,9 @@ struct PartView {
 // For the log, the audit trail and the counter.
 enum class RolloutEvent { started, part_began, part_done, part_failed, stopped, resumed, aborted, done };
 std::string_view to_string(RolloutEvent event);
+inline constexpr std::array kRolloutEvents{RolloutEvent::started,     RolloutEvent::part_began, RolloutEvent::part_done,
+                                           RolloutEvent::part_failed, RolloutEvent::stopped,    RolloutEvent::resumed,
+                                           RolloutEvent::aborted,     RolloutEvent::done};
 struct RolloutNews {
   RolloutEvent event = RolloutEvent::started;
   std::string service{};  // of this agent, if it is about one

@@ -1,6 +1,7 @@
 // What became of messages and attempts, by the names that counters have.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 namespace notify {
@@ -15,5 +16,7 @@ std::string_view to_string(SendResult result);
 // anybody was told that they fire), and what the others say.
 enum class DropReason { superseded, resolved_untold, parked, too_old, receiver_removed, unreadable };
 std::string_view to_string(DropReason reason);
+inline constexpr std::array kDropReasons{DropReason::superseded, DropReason::resolved_untold,  DropReason::parked,
+                                         DropReason::too_old,    DropReason::receiver_removed, DropReason::unreadable};
 
 }  // namespace notify

@@ -71,6 +71,7 @@ model::MetricFamily family_of(const prometheus::MetricFamily& from) {
 }
 
 void increment(Counter& counter) { counter.Increment(); }
+void show(Counter&) {}
 // A counter that somebody else counts.
 auto catch_up(std::uint64_t total) {
   return [total](Counter& c) { c.Increment(std::max(0.0, static_cast<double>(total) - c.Value())); };
@@ -152,15 +153,21 @@ LabelValues values(std::initializer_list<std::string_view> list) { return {list.
 
 Self::Self(std::string_view version, std::string_view revision) : rep_(std::make_unique<Rep>()) {
   rep_->build_info.with(values({version, revision}), [](Gauge& g) { g.Set(1); });
+  // Where no event source sees a failure, it is a run of the probe.
+  rep_->detection_latency.with(
+      values({"probe"}), [](Buckets&) {}, kDetection);
 }
 
 Self::~Self() = default;
 
 void Self::probe_added(std::string_view service, std::string_view probe) {
-  const auto nothing = [](Counter&) {};
-  rep_->probe_runs.with(values({service, probe}), nothing);
-  rep_->probe_overruns.with(values({service, probe}), nothing);
-  rep_->probe_samples_left_out.with(values({service, probe}), nothing);
+  rep_->probe_runs.with(values({service, probe}), show);
+  rep_->probe_overruns.with(values({service, probe}), show);
+  rep_->probe_samples_left_out.with(values({service, probe}), show);
+}
+
+void Self::failures_added(std::string_view service, std::string_view probe, model::Reason reason) {
+  rep_->probe_failures.with(values({service, probe, model::to_string(reason)}), show);
 }
 
 void Self::probe_finished(std::string_view service, std::string_view probe, model::Reason reason) {
@@ -196,16 +203,22 @@ void Self::recovery_action(std::string_view service, std::string_view action, mo
 }
 
 void Self::recovery_added(std::string_view service, std::string_view action, model::RecoveryMode mode) {
-  const auto show = [&](model::ActionStatus result) {
-    rep_->recovery_actions.with(values({service, action, to_string(result), to_string(mode)}), [](auto&) {});
+  using model::ActionStatus;
+  const auto show_result = [&](ActionStatus result) {
+    rep_->recovery_actions.with(values({service, action, to_string(result), to_string(mode)}), show);
   };
-  if (mode == model::RecoveryMode::dry_run) return show(model::ActionStatus::would_run);
-  show(model::ActionStatus::ok);
-  show(model::ActionStatus::failed);
+  if (mode == model::RecoveryMode::dry_run) return show_result(ActionStatus::would_run);
+  for (const ActionStatus result :
+       {ActionStatus::ok, ActionStatus::failed, ActionStatus::timeout, ActionStatus::refused})
+    show_result(result);
 }
 
 void Self::recovery_blocked(std::string_view service, std::string_view guard) {
   rep_->recovery_blocked.with(values({service, guard}), increment);
+}
+
+void Self::rollouts_added(std::string_view group, std::string_view event) {
+  rep_->rollout_events.with(values({group, event}), show);
 }
 
 void Self::rollout_event(std::string_view group, std::string_view event) {
@@ -213,8 +226,7 @@ void Self::rollout_event(std::string_view group, std::string_view event) {
 }
 
 void Self::incidents_added(std::string_view service) {
-  for (const std::string_view end : {"healed", "itself", "person"})
-    rep_->incidents.with(values({service, end}), [](Counter&) {});
+  for (const std::string_view end : {"healed", "itself", "person"}) rep_->incidents.with(values({service, end}), show);
 }
 
 void Self::incident_ended(std::string_view service, std::string_view end, base::Duration lasted) {
@@ -223,11 +235,20 @@ void Self::incident_ended(std::string_view service, std::string_view end, base::
 }
 
 void Self::objective_added(std::string_view service, std::string_view objective) {
-  rep_->objectives_missed.with(values({service, objective}), [](Counter&) {});
+  rep_->objectives_missed.with(values({service, objective}), show);
 }
 
 void Self::objective_missed(std::string_view service, std::string_view objective) {
   rep_->objectives_missed.with(values({service, objective}), increment);
+}
+
+void Self::notifications_added(std::string_view receiver, std::string_view target, std::string_view result) {
+  if (target.empty()) rep_->notifications.with(values({receiver, result}), show);
+  else rep_->notification_requests.with(values({receiver, target, result}), show);
+}
+
+void Self::drops_added(std::string_view receiver, std::string_view reason) {
+  rep_->notifications_dropped.with(values({receiver, reason}), show);
 }
 
 void Self::notified(std::string_view receiver, std::string_view target, std::string_view result) {
@@ -311,6 +332,8 @@ void Self::forget_group(std::string_view group) {
   rep_->rule_duration.forget(values({group}));
   rep_->rule_failures.forget(values({group}));
 }
+
+void Self::forget_rollouts(std::string_view group) { rep_->rollout_events.forget(values({group})); }
 
 std::vector<std::string> Self::series_names() const {
   std::vector<std::string> out = rep_->names;

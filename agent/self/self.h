@@ -27,8 +27,10 @@ class Self {
   Self(std::string_view version, std::string_view revision);
   ~Self();
 
-  // Shows the series of a probe with zeros before its first run, so that rate() sees the first failure.
+  // What is …_added shows its series with zeros before the first event: increase() does not see the event that a
+  // counter is born with. Counters that are there stay as they are.
   void probe_added(std::string_view service, std::string_view probe);
+  void failures_added(std::string_view service, std::string_view probe, model::Reason reason);
   void probe_finished(std::string_view service, std::string_view probe, model::Reason reason);  // none: it was up
   void probe_took(std::string_view service, std::string_view probe, base::Duration took);
   void probe_overrun(std::string_view service, std::string_view probe);
@@ -37,17 +39,18 @@ class Self {
   // `source`: event or probe, whatever saw the failure first.
   void detected(std::string_view source, base::Duration latency);
 
-  // Shows the actions of a plan with zeros before they run, so that increase() sees the first one.
   void recovery_added(std::string_view service, std::string_view action, model::RecoveryMode mode);
   void recovery_action(std::string_view service, std::string_view action, model::ActionStatus result,
                        model::RecoveryMode mode);
   void recovery_blocked(std::string_view service, std::string_view guard);
+  void rollouts_added(std::string_view group, std::string_view event);
   void rollout_event(std::string_view group, std::string_view event);
-  // Shows the ends of incidents of a service with zeros before the first one.
   void incidents_added(std::string_view service);
   void incident_ended(std::string_view service, std::string_view end, base::Duration lasted);
-  void objective_added(std::string_view service, std::string_view objective);  // shows it with zero
+  void objective_added(std::string_view service, std::string_view objective);
   void objective_missed(std::string_view service, std::string_view objective);
+  void notifications_added(std::string_view receiver, std::string_view target, std::string_view result);
+  void drops_added(std::string_view receiver, std::string_view reason);
   // `target` is "" where no target has a part.
   void notified(std::string_view receiver, std::string_view target, std::string_view result);
   void notifications_dropped(std::string_view receiver, std::string_view reason, std::size_t messages);
@@ -71,7 +74,8 @@ class Self {
   void forget_service(std::string_view service);
   void forget_probe(std::string_view service, std::string_view probe);
   void forget_receiver(std::string_view receiver);
-  void forget_group(std::string_view group);
+  void forget_group(std::string_view group);     // of rules
+  void forget_rollouts(std::string_view group);  // of a fleet
 
   // The names of all series that collect() can give, whether there are any yet or not.
   std::vector<std::string> series_names() const;

@@ -1,4 +1,5 @@
-// Whether the services could be brought back after a disaster: what restore drills have proven, and what is wanted.
+// Whether the services could be brought back after a disaster: what drills of restores and of faults have proven, and
+// what is wanted.
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import {
   board,
@@ -19,6 +20,7 @@ import {
 } from './parts';
 
 const proven = words([0, 'not proven', 'red'], [1, 'proven', 'green']);
+const passed = words([0, 'did not pass', 'red'], [1, 'passed', 'green']);
 
 // What a drill measured, where it is above what its service wants.
 const missed = (measured: string, objective: string) =>
@@ -48,25 +50,45 @@ const drills = rows(
 ).height(6);
 
 // A line for what was measured, and one for what is wanted.
-const beside = (title: string, description: string, measured: string, objective: string) =>
-  lines(
-    title,
-    description,
-    's',
-    `max by (service, drill) (${measured}{${service}})`,
-    '{{service}} {{drill}}',
-  ).withTarget(
+const beside = (title: string, description: string, measured: string, name: 'drill' | 'fault', objective: string) =>
+  lines(title, description, 's', `max by (service, ${name}) (${measured})`, `{{service}} {{${name}}}`).withTarget(
     query(
-      `max by (service) (fettle_service_objective_seconds{objective="${objective}",${service}})`,
+      `max by (service) (fettle_service_objective_seconds{objective="${objective}",${service}} ` +
+        `and on (job, instance, service) ${measured})`,
       '{{service}} wanted',
       'B',
     ),
   );
 
+const stage = (name: string) => `fettle_drill_stage_seconds{stage="${name}",${service}}`;
+const ofFault = (expr: string) => `max by (service, fault, instance) (${expr})`;
+const faults = rows(
+  'Fault drills',
+  'The last drill of each fault, and what its stages took: detect, recover and deliver since the fault; cure is what the plan itself took.',
+  [serviceKey, { label: 'fault', title: 'Fault' }, nodeKey],
+  [
+    {
+      title: 'Last drill',
+      expr: ofFault(`fettle_drill_success{${service}}`),
+      show: worded(passed, 'color-background'),
+    },
+    {
+      title: 'Passed before',
+      expr: ofFault(`time() - fettle_drill_last_success_timestamp_seconds{${service}}`),
+      show: unit('s'),
+    },
+    ...['detect', 'cure', 'recover', 'deliver'].map((name) => ({
+      title: name[0].toUpperCase() + name.slice(1),
+      expr: ofFault(stage(name)),
+      show: unit('s', 2),
+    })),
+  ],
+).height(6);
+
 export const disasterRecovery = board(
   'fettle-disaster-recovery',
   'fettle / Disaster recovery',
-  'Restore drills: which backups were restored on trial, how long that took, how much would be lost, and what is wanted.',
+  'Drills: which backups were restored on trial and which faults were rehearsed, what that took, how much would be lost, and what is wanted.',
 )
   .withRow(new dashboard.RowBuilder('Now'))
   .withPanel(
@@ -141,7 +163,8 @@ export const disasterRecovery = board(
     beside(
       'Time to restore',
       'What the last proven restore took (RTO), beside what is wanted.',
-      'fettle_restore_duration_seconds',
+      `fettle_restore_duration_seconds{${service}}`,
+      'drill',
       'rto',
     ),
   )
@@ -149,7 +172,28 @@ export const disasterRecovery = board(
     beside(
       'Age of the data',
       'How old the newest data of the last proven restore was (RPO), beside what is wanted.',
-      'fettle_restore_data_age_seconds',
+      `fettle_restore_data_age_seconds{${service}}`,
+      'drill',
       'rpo',
+    ),
+  )
+  .withRow(new dashboard.RowBuilder('Faults that are rehearsed'))
+  .withPanel(faults)
+  .withPanel(
+    beside(
+      'Time to detect a rehearsed fault',
+      'From the fault until the service was down, in the last drill, beside what is wanted.',
+      stage('detect'),
+      'fault',
+      'detect',
+    ),
+  )
+  .withPanel(
+    beside(
+      'Time to recover from a rehearsed fault',
+      'From the fault until the service was up again and the run of its plan was over, in the last drill, beside what is wanted.',
+      stage('recover'),
+      'fault',
+      'recover',
     ),
   );

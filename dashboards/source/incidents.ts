@@ -2,10 +2,12 @@
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import {
   board,
+  coloured,
   counts,
   dataLinks,
   descending,
   events,
+  eventsFromBirth,
   fleet,
   from,
   legendBeside,
@@ -45,6 +47,7 @@ const mean = (metric: string) =>
   `sum(increase(${metric}_sum{${node}}[$__range])) / sum(increase(${metric}_count{${node}}[$__range]))`;
 const quantile = (q: number, metric: string) =>
   `histogram_quantile(${q}, sum by (le) (increase(${metric}_bucket{${node}}[$__range])))`;
+const dryRun = `increase(fettle_recovery_actions_total{mode="dry_run",${service}}[$__range])`;
 const labels = 'alertname, severity, service, instance';
 
 export const incidents = board(
@@ -155,11 +158,48 @@ export const incidents = board(
     counts(
       'Refused recoveries',
       'Recoveries that a guard refused, by the name of the guard; fettle explain SERVICE says what it waits for.',
-      events('service, reason', `fettle_recovery_blocked_total{${service}}`),
+      eventsFromBirth('service, reason', `fettle_recovery_blocked_total{${service}}`),
       '{{service}}: {{reason}}',
     )
       .span(12)
       .legend(legendBeside()),
+  )
+  .withPanel(
+    rows(
+      'What dry runs would have done',
+      'Services whose plan touches nothing yet, in the shown range: which actions it would have taken, and how their incidents ended without it. Whether to switch it on, and why, fettle trust SERVICE says on the node.',
+      [serviceKey, nodeKey],
+      [
+        {
+          title: 'Would-be actions',
+          expr: `sum by (service, instance) (${dryRun})`,
+          show: [...unit('short', 0), ...coloured('color-text', from('text', [0.5, 'blue']))],
+        },
+        ...[
+          ['Ended by themselves', 'itself'],
+          ['Ended by people', 'person'],
+        ].map(([title, end]) => ({
+          title,
+          expr:
+            `sum by (service, instance) (increase(fettle_incidents_total{end="${end}",${service}}[$__range])) ` +
+            `and on (service, instance) ${dryRun}`,
+          show: unit('short', 0),
+        })),
+      ],
+    )
+      .height(6)
+      .span(16)
+      .sortBy(descending('Would-be actions')),
+  )
+  .withPanel(
+    counts(
+      'Objectives missed',
+      'Incidents that took longer than an objective of their service allows, by objective; those of drills do not count.',
+      events('service, objective', `fettle_incident_objectives_missed_total{${service}}`),
+      '{{service}}: {{objective}}',
+    )
+      .height(6)
+      .span(8),
   )
   .withRow(new dashboard.RowBuilder('How it ended'))
   .withPanel(

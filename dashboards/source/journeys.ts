@@ -6,7 +6,7 @@ import {
   coloured,
   counts,
   dataLinks,
-  events,
+  eventsFromBirth,
   from,
   legendBeside,
   lines,
@@ -144,7 +144,7 @@ export const journeys = board(
     counts(
       'Failed runs by reason',
       'Runs of journeys that failed, before thresholds.',
-      ofJourneys(events('job, instance, service, probe, reason', `fettle_probe_failures_total{${service}}`)),
+      ofJourneys(eventsFromBirth('job, instance, service, probe, reason', `fettle_probe_failures_total{${service}}`)),
       '{{service}} {{probe}}: {{reason}}',
     )
       .span(12)

@@ -5,6 +5,7 @@ import {
   board,
   coloured,
   dataLinks,
+  descending,
   from,
   lines,
   node,
@@ -22,6 +23,23 @@ import {
 } from './parts';
 
 const left = (red: number, yellow: number) => coloured('gauge', from('red', [red, 'yellow'], [yellow, 'green']));
+// What systemd says of a unit, as one number each.
+const unitStates = [
+  ['active', 'active', 'green'],
+  ['reloading', 'reloading', 'light-blue'],
+  ['activating', 'activating', 'yellow'],
+  ['deactivating', 'deactivating', 'orange'],
+  ['inactive', 'inactive', 'text'],
+  ['failed', 'failed', 'red'],
+];
+const stateWords = words(...unitStates.map(([, text, color], value): [number, string, string] => [value, text, color]));
+const stateOfUnits = unitStates
+  .map(([state], value) => `probe_systemd_unit_state{state="${state}",${service}} * ${value}`)
+  .join(' or ');
+// A value of each unit, with how its last run ended.
+const ofUnits = (expr: string) =>
+  `max by (service, instance, result) ((${expr}) * on (job, instance, service, probe) group_left (result) ` +
+  `probe_systemd_unit_result{${service}})`;
 const percent = [...unit('percent', 1), { id: 'min', value: 0 }, { id: 'max', value: 100 }];
 
 export const nodeBoard = board(
@@ -128,6 +146,41 @@ export const nodeBoard = board(
       .height(11)
       .span(12)
       .sortBy(ascending('Availability')),
+  )
+  .withRow(new dashboard.RowBuilder('Units'))
+  .withPanel(
+    states(
+      'What systemd says of the units',
+      'The state of each unit that a probe of type systemd looks at, over time.',
+      stateWords,
+      `sum by (service, instance) (${stateOfUnits})`,
+      '{{service}} {{instance}}',
+    )
+      .height(6)
+      .span(12)
+      .dataLinks(dataLinks(toService('${__field.labels.service}'))),
+  )
+  .withPanel(
+    rows(
+      'Units by restarts',
+      'How often systemd itself restarted each unit, how its last run ended, and since when it is active. What recovery plans restarted does not count.',
+      [serviceKey, nodeKey, { label: 'result', title: 'Last result' }],
+      [
+        {
+          title: 'Restarts',
+          expr: ofUnits(`probe_systemd_unit_restarts{${service}}`),
+          show: [...unit('short'), ...coloured('color-text', from('green', [1, 'orange'], [5, 'red']))],
+        },
+        {
+          title: 'Active for',
+          expr: ofUnits(`time() - probe_systemd_unit_start_time_seconds{${service}}`),
+          show: unit('dtdhms'),
+        },
+      ],
+    )
+      .height(6)
+      .span(12)
+      .sortBy(descending('Restarts')),
   )
   .withRow(new dashboard.RowBuilder('What the node lacks'))
   .withPanel(

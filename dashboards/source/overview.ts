@@ -6,6 +6,7 @@ import {
   counts,
   dataLinks,
   events,
+  eventsFromBirth,
   fleet,
   from,
   legendBeside,
@@ -101,7 +102,7 @@ export const overview = board(
     counts(
       'Failed probe runs',
       'Probe runs that failed, by reason, before thresholds: what is about to go wrong shows here first.',
-      events('service, reason', `fettle_probe_failures_total{${service}}`),
+      eventsFromBirth('service, reason', `fettle_probe_failures_total{${service}}`),
       '{{service}} {{reason}}',
     )
       .span(12)

@@ -175,8 +175,12 @@ export const lines = (title: string, description: string, unit: string, expr: st
     .legend(legendBelow())
     .withTarget(query(expr, legend));
 
-// Events of the last interval by labels. Prometheus' increase() misses the event that a counter is born with.
-export const events = (by: string, counter: string) =>
+// Events of the last interval by labels.
+export const events = (by: string, counter: string) => `sum by (${by}) (increase(${counter}[$__rate_interval]) > 0)`;
+
+// The same of a counter that is not there before its first event (packaging/doc/metrics.md says which are such):
+// increase() misses the event that a counter is born with.
+export const eventsFromBirth = (by: string, counter: string) =>
   `sum by (${by}) (increase(${counter}[$__rate_interval]) > 0 or ` +
   `(${counter} == 1 unless ${counter} offset $__rate_interval))`;
 

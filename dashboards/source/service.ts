@@ -7,7 +7,7 @@ import {
   counts,
   dataLinks,
   descending,
-  events,
+  eventsFromBirth,
   from,
   legendBeside,
   lines,
@@ -181,7 +181,7 @@ export const serviceBoard = board(
     counts(
       'Failures by reason',
       'Probe runs that failed, before thresholds.',
-      events('service, probe, reason', `fettle_probe_failures_total{${service}}`),
+      eventsFromBirth('service, probe, reason', `fettle_probe_failures_total{${service}}`),
       '{{service}} {{probe}}: {{reason}}',
     )
       .span(12)

@@ -69,8 +69,11 @@ const hasNoInstance = (selector) => /^service(_probe)?:/.test(selector) || selec
 
 function lintQuery(where, expr) {
   const text = substitute(expr, ranges, (name) => `VAR_${name}`);
-  // What parts.ts adds for the event that a counter is born with.
+  // What parts.ts adds for the event that a counter is born with: of the few that are not there before.
   const born = [...text.matchAll(/\((\w+_total\{[^}]*\}) == 1 unless \1 offset 4242s\)/g)];
+  for (const [, counter] of born)
+    if (!/^fettle_(probe_failures|recovery_blocked)_total\{/.test(counter))
+      finding(where, `a birth of a counter that begins at 0: ${counter}`);
   const isOfBirth = (node) => born.some((found) => node.from > found.index && node.to < found.index + found[0].length);
   parser.parse(text).iterate({
     enter(node) {

@@ -49,7 +49,10 @@ export function serve(port) {
       response.writeHead(404).end();
       return;
     }
-    response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream' });
+    const headers = { 'content-type': types[extname(file)] ?? 'application/octet-stream' };
+    // Their names change with them; what Chromium keeps it need not compile again for each board.
+    if (url.pathname.startsWith('/assets/')) headers['cache-control'] = 'max-age=86400, immutable';
+    response.writeHead(200, headers);
     createReadStream(file).pipe(response);
   });
   return new Promise((listening) => server.listen(port, '127.0.0.1', () => listening(server)));

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A configuration with ten mistakes is answered with ten located messages; a reload with it leaves the old one running."""
+"""A configuration with ten mistakes is answered with ten located messages; a reload with it leaves the old one running. Counters
+come with what is configured, at 0, and go with it."""
 import os
 import signal
 
@@ -33,6 +34,15 @@ receivers:
 """
 
 
+MORE = GOOD + """    fleet: {group: shops}
+fleet: {peers: {urls: ["http://127.0.0.1:1", "http://127.0.0.1:2"]}}
+receivers: [{name: ops, webhook_configs: [{url: "http://127.0.0.1:1/"}]}]
+"""
+COMES = ['fettle_incidents_total{end="healed",service="order"}', 'fettle_notifications_total{receiver="ops",result="sent"}',
+         'fettle_notification_requests_total{receiver="ops",result="retried",target="http://127.0.0.1:1"}',
+         'fettle_notifications_dropped_total{reason="too_old",receiver="ops"}', 'fettle_rollout_events_total{event="stopped",group="shops"}']
+
+
 def metric(agent, name):
     return next(float(line.split()[1]) for line in lib.get(f"{agent.url}/metrics").splitlines() if line.startswith(name + " "))
 
@@ -64,4 +74,13 @@ with lib.folder() as where, lib.Agent(where, GOOD) as agent:
     lib.fettle("reload", f"--admin.socket={agent.admin}", check=True)
     lib.wait_for("the new service", lambda: agent.service("payment")["health"] == "up")
     assert metric(agent, "fettle_config_last_reload_successful") == 1
+
+    agent.config.write_text(MORE)
+    lib.fettle("reload", f"--admin.socket={agent.admin}", check=True)
+    for counter in COMES:
+        assert metric(agent, counter) == 0, counter
+    agent.config.write_text(GOOD.replace("order", "payment"))
+    lib.fettle("reload", f"--admin.socket={agent.admin}", check=True)
+    page = lib.get(f"{agent.url}/metrics")
+    assert not any(counter in page for counter in COMES), page
 print("ten mistakes, ten places; the old configuration kept running")

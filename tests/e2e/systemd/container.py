@@ -41,7 +41,7 @@ def words(path, count=15):
 
 
 def mirror():
-    """Codename and address of this host's own Debian mirror."""
+    """Codename of this host's Debian, or of the one that FETTLE_DEBIAN names, and the address of this host's mirror."""
     release = dict(line.split("=", 1) for line in pathlib.Path("/etc/os-release").read_text().splitlines() if "=" in line)
     codename = release.get("VERSION_CODENAME", "").strip('"')
     targets = subprocess.run(["apt-get", "indextargets", "--format", "$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)",
@@ -49,7 +49,7 @@ def mirror():
     for target in targets.stdout.splitlines():
         suite, name, component, address = target.split("|")
         if component == "main" and codename in (suite, name):
-            return codename, address
+            return os.environ.get("FETTLE_DEBIAN") or codename, address
     raise Refusal(f"apt's sources name no mirror of Debian {codename}")
 
 
@@ -218,6 +218,8 @@ class Machine:
                 "--resolv-conf=off", f"--machine={self.name}", f"--directory={self.path}"]
         if not self.hosted:
             argv.append("--keep-unit")
+        # For the first process: systemd 256 and later does not start on a host with cgroups of the first kind without it.
+        argv.append("SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1")
         with open(self.log, "ab") as log:
             self.nspawn = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.prepare)
         self.arrive()

@@ -1,8 +1,11 @@
 """What the package does beside its first installation, and what `fettle init` sees of a node that systemd runs."""
 import collections
+import contextlib
 import json
 import pathlib
 import re
+import shutil
+import subprocess
 
 import lib
 import node as shop
@@ -80,8 +83,34 @@ def readme_steps():
             yield "command", re.sub(r" {2,}# .*", "", found[3]), ""
 
 
+@contextlib.contextmanager
+def alertmanager():
+    """This host's Alertmanager where the README's receiver expects one; what it says of itself. None: there is no such program."""
+    program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if not program:
+        print("no Alertmanager is installed: the README's receiver of that name has nobody to talk to")
+        yield None
+        return
+    with lib.folder() as where:
+        (where / "alertmanager.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+        argv = [program, f"--config.file={where}/alertmanager.yml", f"--storage.path={where}/data", "--web.listen-address=127.0.0.1:9093",
+                "--cluster.listen-address="]
+        with open(where / "log", "wb") as log, subprocess.Popen(argv, stdout=log, stderr=log) as running:
+            try:
+                lib.wait_for("Alertmanager", lambda: lib.get("http://127.0.0.1:9093/-/ready"))
+                yield lambda: lib.get("http://127.0.0.1:9093/metrics")
+            finally:
+                running.terminate()
+
+
 def readme(node, _):
-    """The README's own files and commands, as they stand there: the service that is killed is active again."""
+    """The README's own files and commands, as they stand there: the service that is killed is active again, and a real
+    Alertmanager has heard of it."""
+    with alertmanager() as heard:
+        walk(node, heard)
+
+
+def walk(node, heard):
     machine = node.machine
     good = machine.file(CONFIGURATION).read_text()
 
@@ -108,13 +137,17 @@ def readme(node, _):
             lib.wait_for("the recovery of order", lambda: [
                 r for r in recoveries() if r["id"] not in before and r["mode"] == "enforce" and r["state"] == "recovered"], 180)
     assert machine.show("order.service", "ActiveState") == "active"
+    if heard:
+        lib.wait_for("the alert and its end at Alertmanager", lambda: all(
+            re.search(rf'^alertmanager_alerts_received_total{{status="{status}",version="v2"}} [1-9]', heard(), re.M)
+            for status in ("firing", "resolved")), 60, heard)
     machine.file("/etc/fettle/services.d/order.yml").unlink()
     machine.file("/run/fettle/pause").unlink()
     machine.run("fettle", "maintenance", "off", "order")
     machine.write(CONFIGURATION, good)
     node.grant()
     machine.run("systemctl", "reload", "fettle.service")
-    print(f"\nREADME: {commands} commands as written")
+    print(f"\nREADME: {commands} commands as written{', and Alertmanager heard of the alert and of its end' if heard else ''}")
 
 
 CASES = [initial, readme, flags, upgraded]

@@ -6,7 +6,8 @@ agent's own log says about it, in seconds since the fault.
 
     FETTLE=… FETTLE_SHOP=… FETTLE_BUILD=… systemd_test.py [SCENARIO]... [agent_killed_in_drills=N]
 
-What it makes stays in FETTLE_BUILD/e2e-systemd: the Debian, so that the next run is quick, and nothing else.
+What it makes stays in FETTLE_BUILD/e2e-systemd: the Debian, so that the next run is quick, and nothing else. With
+FETTLE_DEBIAN=trixie it is a Debian of that release, whose package FETTLE_DEB then names (packaging/build/on-debian.sh).
 """
 import contextlib
 import os
@@ -393,7 +394,7 @@ def run(chosen):
     CACHE.mkdir(parents=True, exist_ok=True)
     sweep()
     began = time.monotonic()
-    deb = shop.build_deb(BUILD, CACHE / "package")
+    deb = pathlib.Path(os.environ["FETTLE_DEB"]) if "FETTLE_DEB" in os.environ else shop.build_deb(BUILD, CACHE / "package")
     root = container.Root(CACHE, deb)
     made = root.make()
     where = CACHE / f"machine-{os.getpid()}"

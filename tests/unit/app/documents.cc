@@ -158,7 +158,17 @@ std::string metrics_markdown() {
   std::string out =
       "Every series has the labels `job` and `instance`, those about a service `service`, those about a probe `probe` "
       "as "
-      "well, with the labels of the service's list of targets.\n\n## Of services and of the agent\n\n"
+      "well, with the labels of the service's list of targets.\n\n"
+      "Counters begin at 0: at the start, or when their service, receiver or group is configured, so that `increase()` "
+      "sees "
+      "the first event. Born with their first event, because each would be some thirty series for every probe or plan, "
+      "are "
+      "only: `fettle_probe_failures_total` of other reasons than `agent_overloaded` and `heartbeat_missed`, "
+      "`fettle_recovery_blocked_total`, and `fettle_detection_latency_seconds` of other sources than `probe`. For "
+      "these "
+      "add "
+      "the birth yourself, as the boards do: `increase(X[5m]) > 0 or (X == 1 unless X offset 5m)`.\n\n## Of services "
+      "and of the agent\n\n"
       "| name | labels besides | meaning |\n| --- | --- | --- |\n";
   for (const Metric& metric : agent_metrics())
     out += fmt::format("| `{}` | {} | {} |\n", metric.name, metric.labels, metric.help);
@@ -172,7 +182,10 @@ std::string metrics_manual() {
       ".TH FETTLE-METRICS 7 \"\" fettle \"Miscellaneous\"\n.SH NAME\nfettle\\-metrics \\- metrics of fettle and of its "
       "probes\n.SH DESCRIPTION\nWhat\n.BR fettle (1)\nserves at /metrics. Every series has the labels job and "
       "instance, "
-      "those about a service the label service, those about a probe the label probe as well.\n"
+      "those about a service the label service, those about a probe the label probe as well. Counters begin at 0 when "
+      "what "
+      "they count is configured, but for failures by reason and refused recoveries, which are born with their first "
+      "event.\n"
       ".SH SERVICES AND AGENT\n";
   metrics_list(agent_metrics(), out);
   out += ".SH PROBES\n";

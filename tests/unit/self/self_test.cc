@@ -43,6 +43,48 @@ TEST_CASE("probe runs are counted by service and probe, failures by reason too")
               R"(fettle_probe_samples_left_out_total{probe="http", service="order"} 3.000000)"});
 }
 
+TEST_CASE("what is known before its first event is shown with zeros, and what was counted stays") {
+  self::Self self("1.2.3", "abc");
+  for (int loads = 0; loads < 2; ++loads) {
+    self.probe_added("order", "http");
+    self.failures_added("order", "http", model::Reason::agent_overloaded);
+    self.recovery_added("order", "systemd restart", model::RecoveryMode::enforce);
+    self.recovery_added("order", "alert page", model::RecoveryMode::dry_run);
+    self.incidents_added("order");
+    self.objective_added("order", "recover");
+    self.notifications_added("ops", "", "sent");
+    self.notifications_added("ops", "http://h", "retried");
+    self.drops_added("ops", "too_old");
+    self.rollouts_added("shops", "stopped");
+    if (loads == 0) self.notified("ops", "http://h", "sent");
+  }
+  CHECK(points(self, "fettle_probe_failures") ==
+        Lines{R"(fettle_probe_failures_total{probe="http", reason="agent_overloaded", service="order"} 0.000000)"});
+  CHECK(
+      points(self, "fettle_recovery") ==
+      Lines{
+          R"(fettle_recovery_actions_total{action="alert page", mode="dry_run", result="would_run", service="order"} 0.000000)",
+          R"(fettle_recovery_actions_total{action="systemd restart", mode="enforce", result="failed", service="order"} 0.000000)",
+          R"(fettle_recovery_actions_total{action="systemd restart", mode="enforce", result="ok", service="order"} 0.000000)",
+          R"(fettle_recovery_actions_total{action="systemd restart", mode="enforce", result="refused", service="order"} 0.000000)",
+          R"(fettle_recovery_actions_total{action="systemd restart", mode="enforce", result="timeout", service="order"} 0.000000)"});
+  CHECK(points(self, "fettle_incidents_total") ==
+        Lines{R"(fettle_incidents_total{end="healed", service="order"} 0.000000)",
+              R"(fettle_incidents_total{end="itself", service="order"} 0.000000)",
+              R"(fettle_incidents_total{end="person", service="order"} 0.000000)"});
+  CHECK(points(self, "fettle_notification") ==
+        Lines{R"(fettle_notification_requests_total{receiver="ops", result="retried", target="http://h"} 0.000000)",
+              R"(fettle_notification_requests_total{receiver="ops", result="sent", target="http://h"} 1.000000)",
+              R"(fettle_notifications_dropped_total{reason="too_old", receiver="ops"} 0.000000)",
+              R"(fettle_notifications_total{receiver="ops", result="sent"} 1.000000)"});
+  CHECK(points(self, "fettle_rollout") ==
+        Lines{R"(fettle_rollout_events_total{event="stopped", group="shops"} 0.000000)"});
+  CHECK(points(self, "fettle_detection_latency_seconds_count") ==
+        Lines{R"(fettle_detection_latency_seconds_count{source="probe"} 0.000000)"});
+  self.forget_rollouts("shops");
+  CHECK(points(self, "fettle_rollout").empty());
+}
+
 TEST_CASE("series of a service that went away go, those of the others stay") {
   self::Self self("1.2.3", "abc");
   for (const char* service : {"order", "orders", "payment"}) {
