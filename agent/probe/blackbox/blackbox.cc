@@ -356,6 +356,14 @@ base::Result<Spec> BlackboxModules::spec_of(const Module& module, const std::str
   return spec;
 }
 
+bool BlackboxModules::names_another_host(const std::string& module, const std::string& hostname) const {
+  const auto found = modules_.find(module);
+  if (hostname.empty() || found == modules_.end() || found->second.prober != "http") return false;
+  for (const auto& [name, value] : found->second.settings.find("headers").entries())
+    if (base::same_word(name.scalar(), "host") && value.scalar() != hostname) return true;
+  return false;
+}
+
 bool BlackboxModules::usable(const std::string& module) const {
   const auto found = modules_.find(module);
   return found != modules_.end() && !found->second.has_mistakes &&
