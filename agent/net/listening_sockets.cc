@@ -32,11 +32,11 @@ base::Result<std::vector<ListeningSocket>> udp_listening_sockets(std::uint16_t p
     const ReceiveBuffer buffer = each.buffer.value_or(ReceiveBuffer{});
     found.push_back({.address = each.address_text(),
                      .port = each.port,
-                     .udp = true,
                      .waiting = each.buffer ? buffer.bytes : each.receive_queue,
                      .limit = buffer.limit,
-                     .drops = buffer.drops,
-                     .v6_only = each.v6_only});
+                     .v6_only = each.v6_only,
+                     .udp = true,
+                     .drops = buffer.drops});
   }
   return found;
 }

@@ -13,11 +13,11 @@ namespace net {
 struct ListeningSocket {
   std::string address;  // "0.0.0.0", "127.0.0.1", "::"
   std::uint16_t port = 0;
-  bool udp = false;
   std::uint32_t waiting = 0;  // connections that are not accepted yet; of UDP bytes that are not read
   std::uint32_t limit = 0;    // of listen(); of UDP the bytes of the receive buffer
-  std::uint32_t drops = 0;    // of UDP: datagrams that found no room, since the socket was made
   bool v6_only = false;       // of an IPv6 socket: takes no IPv4
+  bool udp = false;
+  std::uint32_t drops = 0;  // of UDP: datagrams that found no room, since the socket was made
 
   // The kernel queues one connection more than listen() was told.
   std::uint64_t places() const { return std::uint64_t{limit} + (udp ? 0 : 1); }
