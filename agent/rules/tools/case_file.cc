@@ -11,6 +11,7 @@
 #include <set>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "config/schema.h"
 #include "config/yaml_number.h"
@@ -172,7 +173,16 @@ const Schema<TestFile>& file_schema() {
           .custom("evaluation_interval", "Between two evaluations of all groups.", "",
                   scalar_of(&TestFile::evaluation_interval))
           .custom("group_eval_order", "Names of groups.", "", scalar_of(&TestFile::group_eval_order))
-          .custom("fuzzy_compare", "Values may differ in the last bit.", "", scalar_of(&TestFile::fuzzy_compare))
+          .custom("fuzzy_compare", "Values may differ in the last bit.", "",
+                  [](const Node& node, TestFile& file, const std::string& path, Errors& errors) {
+                    // With the words of YAML 1.1.
+                    const std::string word = node.quoted() ? "" : base::lower_case(node.scalar());
+                    const bool yes = word == "true" || word == "yes" || word == "on" || word == "y";
+                    const bool no = word == "false" || word == "no" || word == "off" || word == "n";
+                    if (!node.is_null() && !yes && !no)
+                      errors.add(node.mark(), path, config::expected("true or false", node));
+                    file.fuzzy_compare = yes;
+                  })
           .custom("tests", "The tests.", "[]", list_of(&TestFile::tests, group_schema()));
   return schema;
 }
@@ -187,7 +197,13 @@ void check(const Node& root, const TestFile& file, promql::Compat compat, Errors
     };
     refuse(root, "", "fuzzy_compare");
     const std::vector<Node> tests = root.find("tests").items();
-    for (std::size_t i = 0; i < tests.size(); ++i) refuse(tests[i], fmt::format("tests[{}].", i), "start_timestamp");
+    for (std::size_t i = 0; i < tests.size(); ++i) {
+      refuse(tests[i], fmt::format("tests[{}].", i), "start_timestamp");
+      for (const Node& series : tests[i].find("input_series").items())
+        if (const Node text = series.find("series"); !text.scalar().empty())
+          if (const auto labels = promql::parse_metric(text.scalar(), compat); !labels)
+            errors.add(text.mark(), fmt::format("tests[{}].input_series", i), labels.error().text);
+    }
   }
   std::set<std::string> ordered;
   for (const std::string& group : file.group_eval_order)

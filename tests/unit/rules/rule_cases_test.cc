@@ -251,7 +251,7 @@ TEST_CASE("as JSON the results are one document, with the same exit codes") {
       site.printed ==
       R"({"ok":true,"files":[{"file":"tests.yml","ok":true,"tests":[{"name":"none","ok":true,"failures":[]}],"error":""}]})"
       "\n");
-  site.write("tests.yml", "rule_files: [none.yml]\ntests: []\n");
+  site.write("tests.yml", "rule_files: none.yml\ntests: []\n");
   CHECK(site.run({.form = base::OutputForm::json}) == 1);
   CHECK(site.printed.starts_with(
       R"({"ok":false,"files":[{"file":"tests.yml","ok":false,"tests":[],"error":"tests.yml:)"));
@@ -277,6 +277,9 @@ TEST_CASE("a file of tests is read as promtool reads it") {
                0},
            Row{"start_timestamp, too",
                "tests:\n- {start_timestamp: 100, promql_expr_test: [{expr: time(), exp_samples: [{value: 100}]}]}\n", 1,
+               0},
+           Row{"a bool of YAML 1.1", "fuzzy_compare: yes\ntests: []\n", 1, 0},
+           Row{"a name in quotes is Prometheus 3's", "tests:\n- input_series: [{series: '{\"up\"}', values: 1}]\n", 1,
                0},
            Row{"an alert without a name", "tests:\n- alert_rule_test: [{eval_time: 1m}]\n", 1, 1},
            Row{"an order that names a group twice", "group_eval_order: [a, a]\ntests: []\n", 1, 1},
