@@ -31,7 +31,7 @@ TEST_CASE("a label of any UTF-8 is read by the name that every reader knows") {
   const auto families =
       encoding::parse_exposition("up{\"k8s.io/zone\"=\"eu\",\"naïve\"=\"x\",\"1st\"=\"y\",plain=\"z\"} 1\n");
   REQUIRE(families.has_value());
-  CHECK((*families)[0].samples[0].labels.to_string() == R"({_st="y", k8s_io_zone="eu", na_ve="x", plain="z"})");
+  CHECK((*families)[0].samples[0].labels.to_string() == R"(up{_st="y", k8s_io_zone="eu", na_ve="x", plain="z"})");
   CHECK(encoding::parse_exposition("up{\"a.b=\"c\"} 1\n").error().text == "line 1: expected a label as name=\"value\"");
 }
 
