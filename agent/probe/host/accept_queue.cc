@@ -29,7 +29,8 @@ std::string places_text(const net::ListeningSocket& listener) {
 }
 
 std::string saturated_text(const net::ListeningSocket& listener, double max_fill) {
-  return written(listener.address, listener.port) + (listener.udp ? " does not read fast enough: " : " does not accept fast enough: ") + places_text(listener) +
+  return written(listener.address, listener.port) +
+         (listener.udp ? " does not read fast enough: " : " does not accept fast enough: ") + places_text(listener) +
          ", max_fill is " + percent(max_fill);
 }
 
