@@ -66,6 +66,11 @@ void ProbeEndpoint::run(const web::ProbeQuestion& question, std::function<void(b
   if (!boundary) return done(tl::unexpected<base::Error>(boundary.error()));
   if (runs_.size() >= kMostRuns)
     return done(base::fail(base::Kind::limit, fmt::format("{} probes are going on already; try again", kMostRuns)));
+  if (modules_.names_another_host(question.module, question.hostname))
+    return done(base::fail(
+        base::Kind::invalid,
+        fmt::format("module \"{}\" has a Host header of its own, which is not the hostname \"{}\" that was given",
+                    question.module, question.hostname)));
   base::Millis limit = kLongest;
   if (question.timeout.count() > 0) {
     const base::Millis left = question.timeout - settings_.timeout_offset;

@@ -9,9 +9,9 @@
 #include <optional>
 
 #include "base/file.h"
-#include "base/number.h"
 #include "base/text.h"
 #include "config/schema.h"
+#include "config/yaml_number.h"
 
 namespace config {
 namespace {
@@ -144,15 +144,14 @@ class RuleFile {
       if (!why.empty() || !config::read(value, out, why)) fail(key, why);
     }
 
+    // Go's decoder takes a number with a fraction for the whole one below it.
     void whole_number(std::string_view key, int& out) const {
       const Node value = at(key);
-      std::string why;
-      if (value.is_null() || config::read(value, out, why)) return;
-      // Go's decoder takes a number with a fraction for the whole one below it.
-      const auto fraction =
-          value.is_scalar() && !value.quoted() ? base::read_number<double>(value.scalar()) : std::nullopt;
-      if (!fraction || !(std::abs(*fraction) < std::numeric_limits<int>::max())) return fail(key, why);
-      out = static_cast<int>(*fraction);
+      if (value.is_null()) return;
+      const std::optional<double> number = yaml_number(value);
+      if (!number || !(std::abs(*number) < std::numeric_limits<int>::max()))
+        return fail(key, expected("a whole number", value));
+      out = static_cast<int>(*number);
     }
 
     void pairs(std::string_view key, Pairs& out, std::vector<Mark>* places, Except except) const {

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/rune.h"
 #include "config/scalar.h"
+#include "encoding/escaped_name.h"
 
 namespace discover {
 namespace {
@@ -35,23 +38,34 @@ std::string with_whole_characters(std::string_view json) {
   return out;
 }
 
-// A label without a value is one that is not there, as for Prometheus.
+// A label without a value is one that is not there, as for Prometheus; the name of a metric is not for a target to say.
+// Prometheus 3 takes any UTF-8 for a label's name; here it is what a page of metrics can say to everybody.
 void read_labels(const config::Node& node, TargetGroup& group, const std::string& path, config::Errors& errors) {
   if (node.is_null()) return;
   if (!node.is_mapping()) return errors.add(node.mark(), path, config::expected("a mapping of names to strings", node));
-  std::vector<std::pair<std::string, std::string>> all;
+  std::map<std::string, std::string> all;  // of names that are written alike the first counts
   for (const auto& [name, value] : node.entries()) {
     std::string text, why;
-    if (!config::is_label_name(name.scalar()) || name.scalar() == model::kMetricName)
-      errors.add(name.mark(), path,
-                 fmt::format("'{}' is no label name: letters, digits and _ are allowed, no digit first, not __name__",
-                             name.scalar()));
-    else if (value.is_null() || config::read(value, text, why)) all.emplace_back(name.scalar(), std::move(text));
+    if (name.scalar().empty()) errors.add(name.mark(), path, "a label needs a name");
+    else if (name.scalar() == model::kMetricName) continue;
+    else if (value.is_null() || config::read(value, text, why))
+      all.emplace(encoding::escaped_label_name(name.scalar()), std::move(text));
     else errors.add(value.mark(), path, fmt::format("'{}': {}", name.scalar(), why));
   }
   std::vector<model::Label> views;
   for (const auto& [name, value] : all) views.push_back({name, value});
   group.labels = model::Labels(std::move(views));
+}
+
+// A group may have no targets, and a target may be empty: it costs itself and not the file.
+void read_targets(const config::Node& node, TargetGroup& group, const std::string& path, config::Errors& errors) {
+  if (node.is_null()) return;
+  if (!node.is_sequence()) return errors.add(node.mark(), path, config::expected("a list of targets", node));
+  for (const config::Node& item : node.items()) {
+    std::string text, why;
+    if (!item.is_null() && !config::read(item, text, why)) errors.add(item.mark(), path, why);
+    else group.targets.push_back(std::move(text));
+  }
 }
 
 }  // namespace
@@ -68,10 +82,13 @@ config::Schema<TargetGroup> target_group_schema(const char* name) {
 }
 
 std::vector<Target> parse_targets(std::string_view text, const std::string& file, config::Errors& errors) {
-  static const config::Schema<TargetGroup> schema = target_group_schema("file_sd");
+  static const auto schema = config::Schema<TargetGroup>("file_sd")
+                                 .custom("targets", "What to probe: HOST:PORT, a URL, a path.", "[]", read_targets)
+                                 .custom("labels", "Labels of all of them.", "{}", read_labels);
   std::vector<Target> all;
-  const config::Node root = file.ends_with(".json") ? config::Node::parse(with_whole_characters(text), file, errors)
-                                                    : config::Node::parse(text, file, errors);
+  const config::Node root = base::lower_case(file).ends_with(".json")
+                                ? config::Node::parse(with_whole_characters(text), file, errors)
+                                : config::Node::parse(text, file, errors, config::Documents::first);
   if (root.is_null()) {  // cut off while it is written, or by a full disk
     if (errors.empty()) errors.add({file, 0, 0}, "", "is empty; write [] for no targets");
     return all;

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "encoding/escaped_name.h"
 
 namespace encoding {
 namespace {
@@ -51,11 +52,18 @@ std::optional<std::string> take_quoted(std::string_view& text) {
   return std::nullopt;
 }
 
-// {a="1",b="2"} at the front.
+// {a="1",b="2"} at the front; a name in quotes is any UTF-8, as from a target that does not ask what its reader knows.
 SampleError take_labels(std::string_view& text, std::vector<std::pair<std::string, std::string>>& labels) {
   text.remove_prefix(1);
   for (skip_blanks(text); !text.starts_with("}"); skip_blanks(text)) {
-    const std::string_view name = take_name(text);
+    std::string name;
+    if (text.starts_with("\"")) {
+      const auto quoted = take_quoted(text);
+      if (!quoted) return SampleError::open_quotes;
+      name = escaped_label_name(*quoted);
+    } else {
+      name = take_name(text);
+    }
     skip_blanks(text);
     if (name.empty() || !text.starts_with("=")) return SampleError::no_label;
     text.remove_prefix(1);
@@ -63,7 +71,7 @@ SampleError take_labels(std::string_view& text, std::vector<std::pair<std::strin
     if (!text.starts_with("\"")) return SampleError::no_quotes;
     auto value = take_quoted(text);
     if (!value) return SampleError::open_quotes;
-    labels.emplace_back(name, std::move(*value));
+    labels.emplace_back(std::move(name), std::move(*value));
     skip_blanks(text);
     if (text.starts_with(",")) text.remove_prefix(1);
     else if (!text.starts_with("}")) return SampleError::no_separator;

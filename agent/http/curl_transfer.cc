@@ -290,14 +290,16 @@ std::string CurlHttpClient::Multi::Transfer::cookies(const std::string& own) con
   return own.empty() || set.empty() ? own + set : own + "; " + set;
 }
 
-// True if another request follows. Methods change as browsers and Go change them (RFC 9110, 15.4).
+// True if another request follows. Methods change as Go changes them: only GET and HEAD stay with 301 to 303, all with
+// 307 and 308 (RFC 9110, 15.4). A Location without a word leads nowhere.
 bool CurlHttpClient::Multi::Transfer::follow() {
   const int status = response_.status;
   if (request_.max_redirects == 0 || !is_redirect(status)) return false;
-  const bool to_get = status == 303 || (status < 303 && request_.method == "POST");
+  const bool to_get = status <= 303 && request_.method != "GET" && request_.method != "HEAD";
   if (to_get && request_.keeps_method) return false;
   const std::string* location = find_header(response_.headers, "Location");
-  const std::string url = location == nullptr ? "" : redirect_url(response_.effective_url, *location);
+  const bool leads = location != nullptr && location->find_first_not_of(" \t") != std::string::npos;
+  const std::string url = leads ? redirect_url(response_.effective_url, *location) : "";
   if (url.empty() || ++response_.redirects > request_.max_redirects) return false;
   if (const auto from = encoding::parse_url(response_.effective_url); from)
     jar_.take(*from, response_.headers, multi_.loop.wall_now());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace model {
 
 std::string_view to_string(MatchOp op) {
@@ -42,7 +44,16 @@ std::vector<std::string> Matcher::literals() const {
 }
 
 std::string Matcher::to_string() const {
-  return fmt::format("{}{}\"{}\"", name_, model::to_string(op_), escape_label_value(value_));
+  return fmt::format("{}{}\"{}\"", written_name(name_), model::to_string(op_), escape_label_value(value_));
+}
+
+bool in_bare_name(char c) {
+  return static_cast<unsigned char>(c) > ' ' && std::string_view("{}!=~,\\\"'`").find(c) == std::string_view::npos;
+}
+
+std::string written_name(std::string_view name) {
+  if (!name.empty() && std::all_of(name.begin(), name.end(), in_bare_name)) return std::string(name);
+  return fmt::format("\"{}\"", escape_label_value(name));
 }
 
 bool matches_all(const std::vector<Matcher>& matchers, const Labels& labels) {

@@ -41,4 +41,9 @@ class Matcher {
 
 bool matches_all(const std::vector<Matcher>& matchers, const Labels& labels);
 
+// Whether it needs no quotation marks in a label's name, as Alertmanager reads matchers: all but blanks and what
+// matchers are written with. And a name with marks where it needs them.
+bool in_bare_name(char c);
+std::string written_name(std::string_view name);
+
 }  // namespace model

@@ -10,8 +10,6 @@ namespace model {
 namespace {
 
 bool blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool starts_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':'; }
-bool in_name(char c) { return starts_name(c) || (c >= '0' && c <= '9'); }
 
 class Reader {
  public:
@@ -55,9 +53,15 @@ class Reader {
 
   base::Result<Matcher> one() {
     const std::size_t start = at_;
-    if (at_end() || !starts_name(text_[at_])) return wrong("expected the name of a label, as in service=order");
-    while (!at_end() && in_name(text_[at_])) ++at_;
-    const std::string_view name = text_.substr(start, at_ - start);
+    const bool in_quotes = take('"');
+    std::string name;
+    if (in_quotes) {
+      TRY(name, quoted());
+    } else {
+      while (!at_end() && in_bare_name(text_[at_])) ++at_;
+      name = text_.substr(start, at_ - start);
+    }
+    if (name.empty()) return wrong("expected the name of a label, as in service=order");
     skip_blanks();
     if (bare_ == BareWord::is_alertname && (at_end() || text_[at_] == ',' || text_[at_] == '}'))
       return Matcher::equal("alertname", name);

@@ -18,6 +18,7 @@
 #include "base/number.h"
 #include "base/unique_fd.h"
 #include "loop/event_loop.h"
+#include "net/hosts_file.h"
 
 namespace net {
 namespace {
@@ -25,20 +26,20 @@ namespace {
 constexpr int kAcceptsPerTurn = 32;
 constexpr std::string_view kUnix = "unix:";
 
-struct Address {
+struct Place {
   sockaddr_storage bytes{};
   socklen_t size = 0;
   std::string path;  // of a unix socket
 };
 
 template <typename Sockaddr>
-void put(const Sockaddr& from, Address& to) {
+void put(const Sockaddr& from, Place& to) {
   std::memcpy(&to.bytes, &from, sizeof from);
   to.size = sizeof from;
 }
 
-base::Result<Address> parse(const std::string& text) {
-  Address out;
+base::Result<Place> parse(const std::string& text) {
+  Place out;
   if (text.starts_with(kUnix)) {
     sockaddr_un un{};
     un.sun_family = AF_UNIX;
@@ -56,16 +57,12 @@ base::Result<Address> parse(const std::string& text) {
   if (!port) return base::fail(base::Kind::invalid, "an address ends in :port, or is unix:/path");
   std::string host = text.substr(0, colon);
   if (host.empty() || host == "*") host = "0.0.0.0";
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(*port);
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(*port);
-  if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) put(v4, out);
-  else if (::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) put(v6, out);
-  else return base::fail(base::Kind::invalid, fmt::format("'{}' is no literal address of this node", host));
+  const auto literal = parse_literal(host);
+  if (literal.empty())
+    return base::fail(base::Kind::invalid, fmt::format("'{}' is no literal address of this node", host));
+  const Address address = with_port(literal.front(), *port);
+  out.bytes = address.storage;
+  out.size = address.size;
   return out;
 }
 

@@ -1,6 +1,7 @@
 #include "net/connect_reason.h"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -22,6 +23,12 @@ bool ports_are_used_up(const Address* address) {
   if (address == nullptr) return false;
   const base::UniqueFd fd(::socket(address->storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   return fd && ::connect(fd.value(), reinterpret_cast<const sockaddr*>(&address->storage), address->size) == 0;
+}
+
+bool wants_zone(const Address* address) {
+  if (address == nullptr || !address->is_v6()) return false;
+  const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address->storage);
+  return IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr) && v6.sin6_scope_id == 0;
 }
 
 }  // namespace
@@ -62,6 +69,8 @@ StreamFailure connect_failure(int code, const std::string& where, const std::str
       own(hidden);
   } else if (code == EPERM) {
     own("this node forbids it: its packet filter, or IPAddressDeny= of the agent's unit");
+  } else if (code == EINVAL && wants_zone(address)) {
+    failure.text += fmt::format("; an address of one link needs the link behind it, as in {}%eth0", address->text);
   } else if (code == EAGAIN || (code == EADDRNOTAVAIL && ports_are_used_up(address))) {
     own("all local ports to it are taken (net.ipv4.ip_local_port_range)");
   }

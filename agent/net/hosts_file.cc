@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <sstream>
@@ -72,6 +73,13 @@ std::vector<Address> parse_literal(const std::string& text) {
   hints.ai_flags = AI_NUMERICHOST;
   addrinfo* found = nullptr;
   if (::getaddrinfo(bare.c_str(), nullptr, &hints, &found) != 0) return {};
+  // ::ffff:192.0.2.1 is an address of IPv4, as for Go: its packets are.
+  if (const auto& v6 = reinterpret_cast<const sockaddr_in6&>(*found->ai_addr).sin6_addr; IN6_IS_ADDR_V4MAPPED(&v6)) {
+    std::array<char, INET_ADDRSTRLEN> v4{};
+    ::inet_ntop(AF_INET, &v6.s6_addr[12], v4.data(), v4.size());
+    ::freeaddrinfo(found);
+    return parse_literal(v4.data());
+  }
   std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
   address.size = found->ai_addrlen;
   address.text = bare;

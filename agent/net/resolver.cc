@@ -201,6 +201,9 @@ std::optional<Answer> AresResolver::Channel::known(const std::string& name, Fami
     return base::fail(base::Kind::not_found,
                       fmt::format("{} is no {} address", name, family == Family::v6 ? "IPv6" : "IPv4"));
   }
+  if (name.find('%') != std::string::npos && !parse_literal(name.substr(0, name.find('%'))).empty())
+    return base::fail(base::Kind::not_found,
+                      fmt::format("{} is an address of a link that this node does not have", name));
   if (auto found = hosts.find(name, family); !found.empty()) return found;
   if (is_localhost(name)) {  // RFC 6761, 6.3
     std::vector<Address> loopback;

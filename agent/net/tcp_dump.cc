@@ -16,7 +16,7 @@
 namespace net {
 namespace {
 
-constexpr const char* kWhat = "cannot ask the kernel for its TCP sockets";
+constexpr const char* kWhat = "cannot ask the kernel for its sockets";
 
 tl::unexpected<base::Error> cut_short() {
   return base::fail(base::Kind::protocol, std::string(kWhat) + ": its answer is cut short");
@@ -55,6 +55,13 @@ std::optional<TcpCounts> read_counts(std::string_view bytes) {
                    .retransmitting = info.tcpi_retrans > 0 || info.tcpi_retransmits > 0};
 }
 
+// The words of SK_MEMINFO_VARS; drops are counted since Linux 4.7.
+std::optional<ReceiveBuffer> read_buffer(std::string_view bytes) {
+  const auto words = taken<std::array<std::uint32_t, SK_MEMINFO_VARS>>(bytes);
+  if (bytes.size() < (SK_MEMINFO_RCVBUF + 1) * sizeof words[0]) return std::nullopt;
+  return ReceiveBuffer{words[SK_MEMINFO_RMEM_ALLOC], words[SK_MEMINFO_RCVBUF], words[SK_MEMINFO_DROPS]};
+}
+
 bool read_attributes(std::string_view bytes, DiagSocket& socket) {
   while (!bytes.empty()) {
     const auto attribute = taken<rtattr>(bytes);
@@ -65,6 +72,7 @@ bool read_attributes(std::string_view bytes, DiagSocket& socket) {
     if (attribute.rta_type == INET_DIAG_CGROUP_ID && value.size() == sizeof socket.cgroup)
       socket.cgroup = taken<std::uint64_t>(value);
     if (attribute.rta_type == INET_DIAG_INFO) socket.counts = read_counts(value);
+    if (attribute.rta_type == INET_DIAG_SKMEMINFO) socket.buffer = read_buffer(value);
     bytes = behind(bytes, attribute.rta_len);
   }
   return true;
@@ -122,7 +130,7 @@ base::Result<DumpPart> read_dump(std::string_view datagram, const TakeSocket& ta
     }
     if (header.nlmsg_type == NLMSG_ERROR) {
       TRY_VOID(read_errno(body));
-    } else if (header.nlmsg_type == TCPDIAG_GETSOCK) {
+    } else if (header.nlmsg_type == TCPDIAG_GETSOCK || header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
       DiagSocket socket;
       if (!read_socket(body, socket)) return cut_short();
       take(socket);
@@ -183,9 +191,13 @@ base::Result<TcpDump> TcpDump::open(const Question& question) {
 }
 
 base::Result<DumpPart> TcpDump::read(std::size_t datagrams, const TakeSocket& take) {
+  return read_dump(fd_.value(), datagrams, take);
+}
+
+base::Result<DumpPart> read_dump(int netlink, std::size_t datagrams, const TakeSocket& take) {
   alignas(nlmsghdr) std::array<char, 32 * 1024> buffer;
   while (datagrams > 0) {
-    const ssize_t size = ::recv(fd_.value(), buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
+    const ssize_t size = ::recv(netlink, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return base::fail_errno(errno, kWhat);
     if (static_cast<std::size_t>(size) > buffer.size()) return cut_short();

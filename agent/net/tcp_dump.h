@@ -46,6 +46,13 @@ struct TcpCounts {
   bool retransmitting = false;       // something was not acknowledged and is sent again
 };
 
+// What a socket has taken and nobody has read, in the kernel's count, which is more than the bytes of the datagrams.
+struct ReceiveBuffer {
+  std::uint32_t bytes = 0;
+  std::uint32_t limit = 0;
+  std::uint32_t drops = 0;  // datagrams that found no room, since the socket was made
+};
+
 struct DiagSocket {
   int family = 0;                          // AF_INET or AF_INET6
   std::uint8_t state = 0;                  // a TcpState, or what a later kernel has
@@ -60,7 +67,8 @@ struct DiagSocket {
   std::uint32_t receive_queue = 0;  // bytes that are not read; of one that listens: connections that wait for accept()
   std::uint32_t send_queue = 0;     // bytes that the peer has not acknowledged; of one that listens: most that may wait
   bool v6_only = false;
-  std::optional<TcpCounts> counts{};  // if they were asked for
+  std::optional<TcpCounts> counts{};      // if they were asked for
+  std::optional<ReceiveBuffer> buffer{};  // the same
 
   bool is(TcpState s) const { return state == static_cast<std::uint8_t>(s); }
   std::string address_text() const;  // "10.0.0.1", "::1", "::ffff:10.0.0.1"
@@ -73,6 +81,9 @@ enum class DumpPart { more, last };
 // The messages of one datagram of the kernel. Errors: what the kernel says instead (`limit`, `permission` and so on by
 // its errno), or a datagram that is cut short (`protocol`); the sockets before it were taken.
 base::Result<DumpPart> read_dump(std::string_view datagram, const TakeSocket& take);
+// At most so many datagrams of a dump that was asked for on `netlink`. Does not wait: the kernel writes a datagram when
+// it is read.
+base::Result<DumpPart> read_dump(int netlink, std::size_t datagrams, const TakeSocket& take);
 
 // The kernel's own filter (INET_DIAG_REQ_BYTECODE) for sockets with one of these local ports.
 std::vector<char> port_filter(const std::vector<std::uint16_t>& ports);
@@ -87,8 +98,7 @@ class TcpDump {
   // Errors: the kernel does not offer sock_diag, the sandbox forbids AF_NETLINK, descriptors or memory are used up.
   static base::Result<TcpDump> open(const Question& question);
 
-  // Reads at most this many datagrams, of some 90 connections with their counts each: 0.1 ms. Does not wait: the kernel
-  // writes a datagram when it is read.
+  // Reads at most this many datagrams, of some 90 connections with their counts each: 0.1 ms. Does not wait.
   base::Result<DumpPart> read(std::size_t datagrams, const TakeSocket& take);
 
  private:

@@ -77,8 +77,8 @@ base::Result<std::vector<model::Matcher>> parse_matchers(std::string_view text, 
   return static_cast<SelectorExpr&>(*expr).matchers;
 }
 
-base::Result<model::Labels> parse_metric(std::string_view text) {
-  Parser parser(text, Compat::v3);
+base::Result<model::Labels> parse_metric(std::string_view text, Compat compat) {
+  Parser parser(text, compat);
   const MutableExpr expr = parser.lone_metric();
   if (!expr) return base::fail(base::Kind::invalid, parser.errors().front().to_string());
   std::vector<model::Label> labels;

@@ -40,7 +40,7 @@ Parsed parse(std::string_view text, Compat compat = Compat::v3);
 // A lone selector such as up{job="x"}, for match[] parameters.
 base::Result<std::vector<model::Matcher>> parse_matchers(std::string_view text, Compat compat = Compat::v3);
 // A metric with labels as in a series description, {__name__…} included: for unit-test files.
-base::Result<model::Labels> parse_metric(std::string_view text);
+base::Result<model::Labels> parse_metric(std::string_view text, Compat compat = Compat::v3);
 
 // The canonical form, as Prometheus prints expressions.
 std::string print(const Expr& expr);

@@ -74,7 +74,9 @@ class Parser {
   bool bracket_length(Length& out);
   bool offset_length(Length& out);
   DurationExprPtr duration_expr(int least_precedence);
+  DurationExprPtr duration_rest(DurationExprPtr left, int least_precedence);
   DurationExprPtr duration_unary();
+  DurationExprPtr duration_signed(const Token& sign);
   DurationExprPtr duration_primary();
   DurationExprPtr duration_literal();
   DurationExprPtr duration_call(DurationExpr::Op op);

@@ -109,7 +109,13 @@ DurationExprPtr Parser::duration_expr(int least_precedence) {
     report(peek().begin, fmt::format("duration is nested more than {} levels deep", kMaxNesting));
     return nullptr;
   }
-  DurationExprPtr left = duration_unary();
+  DurationExprPtr all = duration_rest(duration_unary(), least_precedence);
+  if (all) --nesting_;
+  return all;
+}
+
+// The operators behind what was read, and what they join to it.
+DurationExprPtr Parser::duration_rest(DurationExprPtr left, int least_precedence) {
   while (left) {
     const DurationOperator* found = operator_of(peek().type);
     if (found == nullptr || found->precedence < least_precedence) break;
@@ -118,14 +124,16 @@ DurationExprPtr Parser::duration_expr(int least_precedence) {
     if (!right) return nullptr;
     left = duration_pair(found->op, std::move(left), std::move(right));
   }
-  --nesting_;
   return left;
 }
 
 // As in other expressions -2 ^ 2 is -(2 ^ 2), and -2 * 3 is (-2) * 3.
 DurationExprPtr Parser::duration_unary() {
   if (!next_is(TokenType::add) && !next_is(TokenType::sub)) return duration_primary();
-  const Token sign = take();
+  return duration_signed(take());
+}
+
+DurationExprPtr Parser::duration_signed(const Token& sign) {
   DurationExprPtr inner = duration_expr(kPowPrecedence);
   if (!inner || sign.type == TokenType::add) return inner;
   if (inner->op == Op::literal && !inner->wrapped) {
@@ -252,20 +260,28 @@ MutableExpr Parser::range(MutableExpr expr) {
   return owner;
 }
 
-// Without parentheses the first length counts: x offset 1h / 2 is (x offset 1h) / 2.
+// Without parentheses the first length counts: x offset 1h / 2 is (x offset 1h) / 2. What begins with a parenthesis, or
+// with two signs, goes on as long as it can: x offset (1h) / 2 is x offset (1h / 2), and x offset (1h) / y is refused,
+// as Prometheus' grammar has it.
 bool Parser::offset_length(Length& out) {
   const std::size_t begin = peek().begin;
-  bool minus = false;
-  if (compat_ == Compat::v2) minus = accept(TokenType::sub);
-  else
-    while (next_is(TokenType::add) || next_is(TokenType::sub)) minus ^= take().type == TokenType::sub;
   if (compat_ == Compat::v2) {
+    const bool minus = accept(TokenType::sub);
     if (!next_is(TokenType::duration)) return false;
     duration_ms(take(), out.ms);
     if (minus) out.ms = -out.ms;
     return true;
   }
-  DurationExprPtr expr = duration_primary();
+  const auto signed_next = [this] { return next_is(TokenType::add) || next_is(TokenType::sub); };
+  DurationExprPtr expr;
+  bool minus = false;
+  if (signed_next()) {
+    const Token sign = take();
+    if (signed_next()) expr = duration_rest(duration_signed(sign), 1);
+    else minus = sign.type == TokenType::sub, expr = duration_primary();
+  } else {
+    expr = next_is(TokenType::left_paren) ? duration_expr(1) : duration_primary();
+  }
   if (!expr) return false;
   if (expr->op == Op::literal) {
     const double ms = (minus ? -expr->seconds : expr->seconds) * 1e3;

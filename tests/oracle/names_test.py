@@ -20,6 +20,7 @@ import peers as p  # noqa: E402
 
 INSIDE = "FETTLE_NAMES_INSIDE"
 FOUR, SIX = "127.0.0.2", "fd00::2"
+LINK = "fe80::1"  # an address of one link, of loopback here
 RECORDS = {"both.test": (FOUR, SIX), "four.test": (FOUR,), "six.test": (SIX,), "shop.test": (FOUR, SIX), "www.shop.test": (FOUR, SIX),
            "other.example": (FOUR, SIX)}
 NO_ADDRESS = r"none\.test, .*|six\.test, .*ip4_only|four\.test, .*(ip6|any)_only"
@@ -29,6 +30,7 @@ DIFFERENCES = [
     (r".*", r"probe_ssl_last_chain_expiry_timestamp_seconds", "their issue 653: -62135596800 where no chain was verified"),
     (NO_ADDRESS, r"probe_ip_(protocol|addr_hash)", "theirs says 0 where a name has no address; ours says nothing"),
     (NO_ADDRESS, r"probe_http_\w+(\{.*\})?", "ours has what it always has, as for every other failure"),
+    (r"zone '%none0'.*", r"probe_ip_(protocol|addr_hash)", "theirs tells the address of a link that is not there; ours says nothing"),
     (r"redirect 25 .*", r"probe_ip_(protocol|addr_hash)", "theirs tells the address of the first host; ours that of the answer"),
     (r"redirect \d+ of echo_(login|bearer)", LENGTHS, "ours sends credentials to no other host"),
     (r"redirect (6|16) of echo_sni", LENGTHS, "ours keeps server_name for the same host under another port"),
@@ -56,7 +58,8 @@ def in_own_network():
 
 
 def set_up_network(where):
-    for command in (["ip", "link", "set", "lo", "up"], ["ip", "addr", "add", f"{SIX}/128", "dev", "lo"]):
+    for command in (["ip", "link", "set", "lo", "up"], ["ip", "addr", "add", f"{SIX}/128", "dev", "lo"],
+                    ["ip", "addr", "add", f"{LINK}/64", "dev", "lo"]):
         subprocess.run(command, check=True)
     for name, text in (("resolv.conf", "nameserver 127.0.0.1\n"), ("hosts", "127.0.0.1 localhost\n"), ("nsswitch.conf", "hosts: files dns\n")):
         (where / name).write_text(text)
@@ -124,6 +127,16 @@ def request_cases(plain, tls, count):
         yield target, "tcp_sni", target
 
 
+def zone_cases(plain, tls, dns):
+    for zone in ("%lo", "%none0", ""):
+        yield f"zone '{zone}'", "tcp_default", f"[{LINK}{zone}]:{plain}"
+        yield f"zone '{zone}'", "icmp_default", f"{LINK}{zone}"
+        yield f"zone '{zone}'", "dns_default", f"[{LINK}{zone}]:{dns}"
+        for module in ("echo_plain", "echo_host"):
+            yield f"zone '{zone}', http", module, f"http://[{LINK}{zone.replace('%', '%25')}]:{plain}/"
+            yield f"zone '{zone}', https", module, f"https://[{LINK}{zone.replace('%', '%25')}]:{tls}/"
+
+
 def redirects(plain, tls):
     """Where, and what else the redirect says."""
     http = lambda name, path="/": f"http://{name}:{plain}{path}"  # noqa: E731
@@ -153,20 +166,22 @@ def main():
         sent = []
         plain = peers.listen(echo(sent), hosts=(FOUR, SIX))
         tls = peers.listen(echo(sent), "good", hosts=(FOUR, SIX))
+        link_plain, link_tls = peers.listen(echo([]), hosts=(f"{LINK}%lo",)), peers.listen(echo([]), "good", hosts=(f"{LINK}%lo",))
         sent += redirects(plain, tls)
         exporter_port, dns_port = lib.free_ports(2)
         records = [f"--host-record={name},{','.join(addresses)}" for name, addresses in RECORDS.items()]
         server = [dnsmasq, "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=", "--pid-file=", "--bind-interfaces",
                   "--local=/test/example/", "--log-facility=-", *records]
         names = lib.Process(where, "dnsmasq", [*server, "--listen-address=127.0.0.1", "--port=53"])
-        asked = lib.Process(where, "dnsmasq-asked", [*server, f"--listen-address={FOUR}", f"--listen-address={SIX}", f"--port={dns_port}"])
+        asked = lib.Process(where, "dnsmasq-asked", [*server, f"--listen-address={FOUR}", f"--listen-address={SIX}", f"--listen-address={LINK}", f"--port={dns_port}"])
         exporter = lib.Process(where, "exporter", [exporter_program, f"--config.file={where}/modules.yml", f"--web.listen-address=127.0.0.1:{exporter_port}"])
         agent = lib.Agent(where, "blackbox: {config_file: modules.yml, targets: ['*']}\n")
         with names, asked, exporter, agent:
             exporter_url = f"http://127.0.0.1:{exporter_port}"
             lib.wait_for("the exporter to listen", lambda: lib.get(f"{exporter_url}/-/healthy"))
             lib.wait_for("the name server", lambda: oracle.ask(exporter_url, "tcp_ip4", f"both.test:{both}")["probe_success"] == 1)
-            all_cases = [*family_cases((four, six, both, dns_port)), *request_cases(plain, tls, len(sent))]
+            all_cases = [*family_cases((four, six, both, dns_port)), *request_cases(plain, tls, len(sent)),
+                         *zone_cases(link_plain, link_tls, dns_port)]
             with concurrent.futures.ThreadPoolExecutor(8) as pool:
                 theirs = list(pool.map(lambda c: oracle.ask(exporter_url, c[1], c[2]), all_cases))
                 ours = list(pool.map(lambda c: oracle.ask(agent.url, c[1], c[2]), all_cases))

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "discover/registry.h"
@@ -26,7 +27,7 @@ struct FileSdSettings {
 };
 
 bool is_sd_file(const std::string& pattern) {
-  const std::string extension = std::filesystem::path(pattern).extension().string();
+  const std::string extension = base::lower_case(std::filesystem::path(pattern).extension().string());
   return extension == ".json" || extension == ".yml" || extension == ".yaml";
 }
 

@@ -19,8 +19,7 @@ void read_mapping(const config::Node& node, model::MatchOp op, Matchers& out, co
   for (const auto& [name, value] : node.entries()) {
     const std::string at = fmt::format("{}.{}", path, name.scalar());
     std::string text, why;
-    if (!config::is_label_name(name.scalar()))
-      errors.add(name.mark(), at, fmt::format("'{}' is no name of a label", name.scalar()));
+    if (name.scalar().empty()) errors.add(name.mark(), at, "a label needs a name");
     else if (!config::read(value, text, why)) errors.add(value.mark(), at, why);
     if (!why.empty()) continue;
     if (const auto good = model::Matcher::make(op, name.scalar(), text); !good) {
@@ -69,8 +68,8 @@ void sort_matchers(Matchers& matchers) {
 std::string to_string(const Matchers& matchers) {
   std::string out = "{";
   for (const model::Matcher& each : matchers)
-    out += fmt::format("{}{}{}\"{}\"", out.size() > 1 ? "," : "", each.name(), model::to_string(each.op()),
-                       model::escape_label_value(each.value()));
+    out += fmt::format("{}{}{}\"{}\"", out.size() > 1 ? "," : "", model::written_name(each.name()),
+                       model::to_string(each.op()), model::escape_label_value(each.value()));
   return out + "}";
 }
 

@@ -1,6 +1,7 @@
 #include "probe/blackbox/blackbox.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 #include <netdb.h>
 
 #include <algorithm>
@@ -139,18 +140,48 @@ base::Result<> write_websocket(const Node& settings, const std::string& target, 
   return write_headers(settings, client, draft);
 }
 
-// Go writes a path that way.
-std::string with_blanks_escaped(const std::string& target) {
+bool is_one_of(char c, std::string_view more) {
+  return base::is_alphanumeric(c) || more.find(c) != std::string_view::npos;
+}
+
+// As Go writes the path of a URL: as it stands if it could be one, else decoded and encoded anew. A % that is no byte
+// is a mistake.
+base::Result<std::string> escaped_path(std::string_view path) {
+  std::string decoded;
+  bool as_it_stands = true;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const bool escape = path[i] == '%';
+    const int high = escape && i + 2 < path.size() ? base::hex_digit(path[i + 1]) : -1;
+    const int low = high >= 0 ? base::hex_digit(path[i + 2]) : -1;
+    if (escape && low < 0)
+      return base::fail(base::Kind::invalid, "the URL has a % that no two hexadecimal digits follow");
+    as_it_stands = as_it_stands && (escape || is_one_of(path[i], "-_.~!$&'()*+,;=:@/[]"));
+    decoded += escape ? static_cast<char>(high * 16 + low) : path[i];
+    if (escape) i += 2;
+  }
+  if (as_it_stands) return std::string(path);
+  std::string out;
+  for (const char c : decoded)
+    out += is_one_of(c, "-_.~$&+,/:;=@") ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  return out;
+}
+
+// The target with its path so, and with no blank in its query.
+base::Result<std::string> escaped_url(const std::string& target) {
   const std::size_t scheme = target.find("://");
-  const std::size_t path = target.find_first_of("/?", scheme == std::string::npos ? 0 : scheme + 3);
-  std::string out = target.substr(0, path);
-  for (std::size_t i = path; i < target.size(); ++i) out += target[i] == ' ' ? "%20" : std::string(1, target[i]);
+  const std::size_t path =
+      std::min(target.find_first_of("/?#", scheme == std::string::npos ? 0 : scheme + 3), target.size());
+  const std::size_t query = std::min(target.find_first_of("?#", path), target.size());
+  TRY(std::string out, escaped_path(std::string_view(target).substr(path, query - path)));
+  out.insert(0, target, 0, path);
+  for (std::size_t i = query; i < target.size(); ++i) out += target[i] == ' ' ? "%20" : std::string(1, target[i]);
   return out;
 }
 
 base::Result<> write_http(const Node& settings, const std::string& target, Draft& draft) {
   const bool has_scheme = target.starts_with("http://") || target.starts_with("https://");
-  draft.word("url", (has_scheme ? "" : "http://") + with_blanks_escaped(target));
+  TRY(const std::string url, escaped_url(target));
+  draft.word("url", (has_scheme ? "" : "http://") + url);
   if (settings.find("no_follow_redirects").scalar() == "true") draft.raw("follow_redirects", "false");
   if (settings.find("accept_any_response").scalar() == "true") draft.raw("valid_status_codes", "[100-999]");
   else if (is_off(settings.find("valid_status_codes"))) draft.raw("valid_status_codes", "[2xx]");
@@ -172,16 +203,18 @@ base::Result<> write_http(const Node& settings, const std::string& target, Draft
   return {};
 }
 
-// HOST, HOST:PORT, [V6]:PORT; the port is "" if there is none.
+// HOST, HOST:PORT, [V6]:PORT; the port is "" if there is none. An IPv6 address without brackets has none.
 std::pair<std::string, std::string> split(const std::string& target) {
-  if (target.ends_with(']') || target.find(':') == std::string::npos)
-    return {host_and_port(target + ":")[0].second, ""};
+  const std::size_t colon = target.find(':');
+  if (target.front() != '[' && colon != target.rfind(':')) return {target, ""};
+  if (target.ends_with(']') || colon == std::string::npos) return {host_and_port(target + ":")[0].second, ""};
   const auto parts = host_and_port(target);
   return {parts[0].second, parts[1].second};
 }
 
 // "smtp" as the system knows it; others as they are.
-std::string number_of_service(const std::string& port) {
+std::string number_of_service(std::string port) {
+  while (port.size() > 1 && (port.front() == '0' || port.front() == '+')) port.erase(0, 1);  // as Go reads numbers
   if (port.empty() || port.find_first_not_of("0123456789") == std::string::npos) return port;
   servent entry{};
   servent* found = nullptr;
@@ -354,6 +387,14 @@ base::Result<Spec> BlackboxModules::spec_of(const Module& module, const std::str
   errors.blot(spec.secrets);
   if (!errors.empty()) return base::fail(base::Kind::invalid, errors.text());
   return spec;
+}
+
+bool BlackboxModules::names_another_host(const std::string& module, const std::string& hostname) const {
+  const auto found = modules_.find(module);
+  if (hostname.empty() || found == modules_.end() || found->second.prober != "http") return false;
+  for (const auto& [name, value] : found->second.settings.find("headers").entries())
+    if (base::same_word(name.scalar(), "host") && value.scalar() != hostname) return true;
+  return false;
 }
 
 bool BlackboxModules::usable(const std::string& module) const {

@@ -27,6 +27,8 @@ class BlackboxModules {
   // the module cannot be used).
   base::Result<Spec> spec(const std::string& module, const std::string& target, const std::string& hostname,
                           base::Millis limit) const;
+  // Whether it has a Host header of its own that names another host: the exporter refuses to choose between the two.
+  bool names_another_host(const std::string& module, const std::string& hostname) const;
   // Whether it can be used with any target at all.
   bool usable(const std::string& module) const;
   const Type* type(const std::string& module) const;  // null if there is no such module

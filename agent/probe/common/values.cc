@@ -16,7 +16,8 @@ namespace probe {
 namespace {
 
 // FNV-1a over the address's 4 or 16 bytes, as the blackbox exporter has it; in 32 bits, which a double holds exactly.
-std::optional<double> address_hash(const std::string& address) {
+std::optional<double> address_hash(const std::string& text) {
+  const std::string address = base::without_zone(text);  // where the node speaks from is no part of the address
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   const bool is_v6 = address.find(':') != std::string::npos;
   if (::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) != 1) return std::nullopt;

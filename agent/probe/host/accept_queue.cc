@@ -25,11 +25,12 @@ const net::ListeningSocket* fullest(const std::vector<net::ListeningSocket>& lis
 
 std::string places_text(const net::ListeningSocket& listener) {
   return std::to_string(listener.waiting) + " of " + std::to_string(listener.places()) +
-         " places of its queue are taken";
+         (listener.udp ? " bytes of its receive buffer are taken" : " places of its queue are taken");
 }
 
 std::string saturated_text(const net::ListeningSocket& listener, double max_fill) {
-  return written(listener.address, listener.port) + " does not accept fast enough: " + places_text(listener) +
+  return written(listener.address, listener.port) +
+         (listener.udp ? " does not read fast enough: " : " does not accept fast enough: ") + places_text(listener) +
          ", max_fill is " + percent(max_fill);
 }
 

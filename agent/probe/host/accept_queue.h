@@ -1,4 +1,4 @@
-// How full accept queues are, and what is said of one.
+// How full accept queues and receive buffers are, and what is said of one.
 #pragma once
 
 #include <string>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/host_port.h"
 #include "base/number.h"
 #include "http/http_client.h"
 #include "loop/scheduler.h"
@@ -24,12 +25,12 @@ bool has_header(const http::HttpRequest& request, std::string_view name) {
   return http::find_header(request.headers, name) != nullptr;
 }
 
-// host, host:port or [v6]:port. Nothing for what is unusual: the library answers for that.
+// host, host:port, [v6]:port or [v6%25zone]:port. Nothing for what is unusual: the library answers for that.
 bool read_authority(std::string_view authority, std::uint16_t usual_port, net::Dial& dial) {
   const bool bracketed = authority.starts_with("[");
   const std::size_t host_end = bracketed ? authority.find(']') : std::min(authority.find(':'), authority.size());
   if (host_end == std::string_view::npos || authority.find('@') != std::string_view::npos) return false;
-  dial.host = authority.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0));
+  dial.host = base::host_of_url(authority.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0)));
   authority.remove_prefix(host_end + (bracketed ? 1 : 0));
   dial.port = usual_port;
   if (dial.host.empty()) return false;
@@ -61,9 +62,8 @@ std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
   if (!read_authority(authority, tls ? 443 : 80, plain.dial)) return std::nullopt;
   if (tls) {
     // The name of a certificate is another question for such hosts.
-    if (!request.unix_socket.empty() || plain.dial.host.ends_with('.') ||
-        plain.dial.host.find('%') != std::string::npos)
-      return std::nullopt;
+    const bool encoded = plain.dial.host.find('%') != std::string::npos && !authority.starts_with('[');
+    if (!request.unix_socket.empty() || plain.dial.host.ends_with('.') || encoded) return std::nullopt;
     auto context = request.tls != nullptr ? request.tls : net::TlsContext::get({}).value_or(nullptr);
     if (context == nullptr) return std::nullopt;
     plain.dial.tls = std::move(context);
@@ -80,7 +80,7 @@ std::optional<PlainRequest> plain_request(const http::HttpRequest& request) {
   plain.body_limit = request.body_limit;
   if (request.counts_rest) plain.beyond = HttpAnswer::Beyond::counted;
   plain.head = request.method + " " + (rest.empty() ? "/" : std::string(rest)) + " HTTP/1.1\r\n";
-  if (!has_header(request, "Host")) plain.head += "Host: " + std::string(authority) + "\r\n";
+  if (!has_header(request, "Host")) plain.head += "Host: " + base::without_zone(authority) + "\r\n";
   if (!has_header(request, "User-Agent")) plain.head += "User-Agent: fettle\r\n";
   if (!has_header(request, "Accept")) plain.head += "Accept: */*\r\n";
   if (!has_header(request, "Connection")) plain.head += "Connection: close\r\n";

@@ -6,11 +6,13 @@
 
 #include "base/ascii.h"
 #include "base/base64.h"
+#include "base/host_port.h"
 #include "base/number.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "config/request.h"
 #include "crypto/hmac.h"
+#include "encoding/url.h"
 #include "http/authorization.h"
 #include "http/header_lines.h"
 #include "http/http_client.h"
@@ -75,6 +77,8 @@ const config::Schema<WebsocketSettings>& schema() {
                 return complain("url", "must not contain white space or '#'");
             if (const std::string why = config::url_complaint(websocket.url, "ws://127.0.0.1:8081/feed"); !why.empty())
               complain("url", why);
+            else if (encoding::names_user(websocket.url))
+              complain("url", "must not bring a login along; write basic_auth");
             if (websocket.basic_auth && websocket.authorization)
               complain("authorization", "cannot stand beside basic_auth");
             if (!websocket.query_response.empty() && (!websocket.send.empty() || websocket.expect.regex))
@@ -333,12 +337,15 @@ std::unique_ptr<const Settings> parse(const config::Node& node, const std::strin
   prepared.dial.port = base::read_number<std::uint16_t>(port).value_or(0);
   if (errors.size() == 0 && prepared.dial.port == 0)
     errors.add(node.mark(), path + ".url", "has no port between 1 and 65535 after its ':'");
-  prepared.dial.host = std::move(host[0].second);
+  prepared.dial.host = base::host_of_url(host[0].second);
   prepared.dial.family = websocket.ip_protocol.family;
   if (secure) prepared.dial.tls = net::tls_context(websocket.tls_config, node, path, errors);
-  prepared.head =
-      "GET " + std::string(rest.starts_with('/') ? "" : "/") + std::string(rest) + " HTTP/1.1\r\nHost: " + authority +
-      "\r\nUser-Agent: fettle\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" + "Sec-WebSocket-Version: 13\r\n";
+  prepared.dial.tls_name = http::tls_name_of(websocket.headers.all);
+  prepared.head = "GET " + std::string(rest.starts_with('/') ? "" : "/") + std::string(rest) + " HTTP/1.1\r\n";
+  if (http::find_header(websocket.headers.all, "Host") == nullptr)
+    prepared.head += "Host: " + base::without_zone(authority) + "\r\n";
+  if (http::find_header(websocket.headers.all, "User-Agent") == nullptr) prepared.head += "User-Agent: fettle\r\n";
+  prepared.head += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
   for (const auto& [name, value] : websocket.headers.all) prepared.head += name + ": " + value + "\r\n";
   prepared.basic_auth = std::move(websocket.basic_auth);
   prepared.authorization = std::move(websocket.authorization);

@@ -7,10 +7,14 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <optional>
+#include <set>
+#include <string_view>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "config/schema.h"
-#include "go/format.h"
+#include "config/yaml_number.h"
 #include "model/annotations.h"
 #include "promql/parser.h"
 #include "rules/tools/series_values.h"
@@ -22,17 +26,8 @@ using config::Errors;
 using config::Node;
 using config::Schema;
 
-// A number as YAML writes it (.inf, .nan, 0x1F) or as Prometheus does (+Inf, NaN).
 bool read_value(const Node& node, double& out) {
-  if (!node.is_scalar()) return false;
-  std::string text = node.scalar();
-  if (const auto dot = text.find('.'); dot <= 1 && text.size() > dot + 1 && std::isalpha(text[dot + 1]) != 0)
-    text.erase(dot, 1);
-  if (text.size() > 2 && text[0] == '0' && text[1] == 'x') {
-    out = std::strtod(text.c_str(), nullptr);
-    return true;
-  }
-  const auto value = go::parse_float(text);
+  const auto value = config::yaml_number(node);
   if (value) out = *value;
   return value.has_value();
 }
@@ -130,7 +125,12 @@ const Schema<ExpectedSample>& sample_schema() {
           .custom("value", "The exact value.", "0",
                   [](const Node& node, ExpectedSample& s, const std::string& path, Errors& errors) {
                     if (!node.is_null() && !read_value(node, s.value))
-                      errors.add(node.mark(), path, config::expected("a number", node));
+                      errors.add(node.mark(), path, config::expected("a number such as 1.5 or .inf", node));
+                  })
+          .custom("histogram", "A native histogram; they are not supported.", "",
+                  [](const Node& node, ExpectedSample&, const std::string& path, Errors& errors) {
+                    if (node.is_scalar() && !node.scalar().empty())
+                      errors.add(node.mark(), path, "native histograms are not supported here");
                   });
   return schema;
 }
@@ -173,9 +173,47 @@ const Schema<TestFile>& file_schema() {
           .custom("evaluation_interval", "Between two evaluations of all groups.", "",
                   scalar_of(&TestFile::evaluation_interval))
           .custom("group_eval_order", "Names of groups.", "", scalar_of(&TestFile::group_eval_order))
-          .custom("fuzzy_compare", "Values may differ in the last bit.", "", scalar_of(&TestFile::fuzzy_compare))
+          .custom("fuzzy_compare", "Values may differ in the last bit.", "",
+                  [](const Node& node, TestFile& file, const std::string& path, Errors& errors) {
+                    // With the words of YAML 1.1.
+                    const std::string word = node.quoted() ? "" : base::lower_case(node.scalar());
+                    const bool yes = word == "true" || word == "yes" || word == "on" || word == "y";
+                    const bool no = word == "false" || word == "no" || word == "off" || word == "n";
+                    if (!node.is_null() && !yes && !no)
+                      errors.add(node.mark(), path, config::expected("true or false", node));
+                    file.fuzzy_compare = yes;
+                  })
           .custom("tests", "The tests.", "[]", list_of(&TestFile::tests, group_schema()));
   return schema;
+}
+
+// What no reader of a single key can see.
+void check(const Node& root, const TestFile& file, promql::Compat compat, Errors& errors) {
+  if (compat == promql::Compat::v2) {
+    const auto refuse = [&errors](const Node& mapping, const std::string& path, const char* key) {
+      for (const auto& [name, value] : mapping.entries())
+        if (name.scalar() == key)
+          errors.add(name.mark(), path + key, "unknown key in Prometheus 2; the one of 3 knows it (promql.compat 3)");
+    };
+    refuse(root, "", "fuzzy_compare");
+    const std::vector<Node> tests = root.find("tests").items();
+    for (std::size_t i = 0; i < tests.size(); ++i) {
+      refuse(tests[i], fmt::format("tests[{}].", i), "start_timestamp");
+      for (const Node& series : tests[i].find("input_series").items())
+        if (const Node text = series.find("series"); !text.scalar().empty())
+          if (const auto labels = promql::parse_metric(text.scalar(), compat); !labels)
+            errors.add(text.mark(), fmt::format("tests[{}].input_series", i), labels.error().text);
+    }
+  }
+  std::set<std::string> ordered;
+  for (const std::string& group : file.group_eval_order)
+    if (!ordered.insert(group).second)
+      errors.add(root.find("group_eval_order").mark(), "group_eval_order", fmt::format("names {} twice", group));
+  for (std::size_t i = 0; i < file.tests.size(); ++i)
+    for (std::size_t j = 0; j < file.tests[i].alerts.size(); ++j)
+      if (file.tests[i].alerts[j].alertname.empty())
+        errors.add(root.find("tests").items()[i].find("alert_rule_test").items()[j].mark(),
+                   fmt::format("tests[{}].alert_rule_test[{}]", i, j), "needs an alertname");
 }
 
 }  // namespace
@@ -187,13 +225,13 @@ base::Millis TestGroup::last_eval_time() const {
   return last;
 }
 
-TestFile load_test_file(const std::string& path, Errors& errors) {
+TestFile load_test_file(const std::string& path, promql::Compat compat, Errors& errors) {
   const auto text = base::read_file(path);
   if (!text) {
     errors.add({path, 0, 0}, "", text.error().text);
     return {};
   }
-  const Node root = Node::parse(*text, path, errors);
+  const Node root = Node::parse(*text, path, errors, config::Documents::first);
   if (root.is_null()) return {};
   TestFile file = file_schema().parse(root, "", errors);
   if (file.evaluation_interval.count() <= 0) file.evaluation_interval = base::Millis{60'000};
@@ -202,12 +240,13 @@ TestFile load_test_file(const std::string& path, Errors& errors) {
   for (const std::string& pattern : file.rule_files) {
     const std::vector<std::string> files = base::glob((folder / pattern).string());
     if (files.empty())
-      errors.add(root.find("rule_files").mark(), "rule_files", fmt::format("no file matches {}", pattern));
+      errors.warn(root.find("rule_files").mark(), "rule_files", fmt::format("no file matches {}", pattern));
     found.insert(found.end(), files.begin(), files.end());
   }
   file.rule_files = std::move(found);
   for (TestGroup& test : file.tests)
-    if (test.interval.count() <= 0) test.interval = base::Millis{60'000};
+    if (test.interval.count() <= 0) test.interval = file.evaluation_interval;
+  check(root, file, compat, errors);
   return file;
 }
 

@@ -10,6 +10,7 @@
 #include "config/node.h"
 #include "model/labels.h"
 #include "model/sample.h"
+#include "promql/parser.h"
 
 namespace rules {
 
@@ -38,7 +39,7 @@ struct ExpressionTest {
 };
 struct TestGroup {
   std::string name;
-  base::Millis interval{60'000};
+  base::Millis interval{};  // 0: the file's evaluation_interval, while it is read
   std::int64_t start_ms = 0;
   std::vector<InputSeries> series;
   std::vector<AlertTest> alerts;
@@ -56,6 +57,7 @@ struct TestFile {
   std::vector<TestGroup> tests;
 };
 
-TestFile load_test_file(const std::string& path, config::Errors& errors);
+// As promtool of that Prometheus reads it. A pattern of rule_files that no file matches is a warning.
+TestFile load_test_file(const std::string& path, promql::Compat compat, config::Errors& errors);
 
 }  // namespace rules

@@ -171,8 +171,9 @@ void TestRun::check_alert(const AlertTest& test) {
                      differs, fewer ? pending : ""));
 }
 
+// NaN is no number's equal, as in promtool.
 bool TestRun::same(double a, double b) const {
-  if (a == b || (std::isnan(a) && std::isnan(b))) return true;
+  if (a == b) return true;
   return file_.fuzzy_compare && (std::nextafter(a, HUGE_VAL) == b || std::nextafter(a, -HUGE_VAL) == b);
 }
 
@@ -193,7 +194,13 @@ void TestRun::check_expression(const ExpressionTest& test) {
   const std::string differs = difference(
       std::move(expected), std::move(found),
       [this](const TestItem& a, const TestItem& b) { return a.labels == b.labels && same(*a.value, *b.value); });
-  if (!differs.empty()) report(fmt::format("{},\n{}", head, differs));
+  if (differs.empty()) return;
+  const bool nan = std::any_of(test.expected.begin(), test.expected.end(),
+                               [](const ExpectedSample& one) { return std::isnan(one.value); });
+  report(fmt::format("{},\n{}{}", head, differs,
+                     nan ? "      (NaN equals nothing, here as in promtool; test the expression against itself: "
+                           "x != bool x is 1 where x is NaN)\n"
+                         : ""));
 }
 
 void TestRun::report(std::string text) {

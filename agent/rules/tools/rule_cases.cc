@@ -31,7 +31,9 @@ class Runner {
     if (as_text()) base::print(out_, "Unit Testing:  {}\n", path);
     JunitSuite& suite = suites_.emplace_back(JunitSuite{path, options_.started, {}});
     config::Errors errors;
-    const TestFile file = load_test_file(path, errors);
+    const TestFile file = load_test_file(path, options_.compat, errors);
+    if (as_text())
+      for (const std::string& warning : errors.warnings()) base::print(err_, "  WARNING: {}\n", warning);
     std::vector<config::RuleGroup> groups;
     for (const std::string& rules : file.rule_files)
       for (config::RuleGroup& group : config::load_rule_file(rules, errors, format_of(options_.compat)))

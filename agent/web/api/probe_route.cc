@@ -11,12 +11,13 @@
 namespace web {
 namespace {
 
-// The header that Prometheus sends with each scrape; nullopt if it is there and no positive number of seconds.
+// The header that Prometheus sends with each scrape; 0 is none, as for the exporter. nullopt if it is there and no
+// number of seconds.
 std::optional<base::Millis> scrape_timeout(const Request& request) {
   const std::string text = request.header("X-Prometheus-Scrape-Timeout-Seconds");
   if (text.empty()) return base::Millis{0};
   const auto seconds = base::read_number<double>(text);
-  if (!seconds || !(*seconds > 0) || *seconds > 86'400) return std::nullopt;
+  if (!seconds || !(*seconds >= 0) || *seconds > 86'400) return std::nullopt;
   return base::Millis{std::llround(*seconds * 1000)};
 }
 

@@ -407,6 +407,7 @@ TEST_CASE("what a probe looks at is read from its target") {
   CHECK(watched("redis", {"unix_socket=/run/redis.sock"}) == "||");
   CHECK(watched("postgres", {"host=127.0.0.1", "username=u"}) == "127.0.0.1|5432|");
   CHECK(watched("listener", {"port=8081"}) == "|8081|");
+  CHECK(watched("listener", {"port=8081", "transport_protocol=udp"}) == "||");
   CHECK(watched("listener", {"port=8081", "address=127.0.0.1"}) == "127.0.0.1|8081|");
   CHECK(watched("sockets", {"ports=[80, 443]"}) == "|80,443|");
   CHECK(watched("systemd", {"unit=order.service"}) == "||order.service");

@@ -121,7 +121,7 @@ TEST_CASE("a new configuration lets a source go on that it does not change, with
   site.replace({{"file_sd_configs", kFile}});
   CHECK(site.names() == "tcp@b:1");
   // Mistakes, another template and another place in the list: what the file said before goes on.
-  site.folder.write("t.json", "[{}]");
+  site.folder.write("t.json", "[5]");
   site.replace({{"static_configs", "{targets: [s:1], probe: {type: tcp}}"},
                 {"file_sd_configs", "{files: [t.json], probe: {type: http}}"}});
   CHECK(site.names() == "tcp@s:1 http@b:1");
@@ -146,10 +146,8 @@ TEST_CASE("the status has all mistakes of a list") {
   site.replace({{"file_sd_configs", "{files: [t.yml], probe: {type: tcp}}"}});
   const auto statuses = site.discoveries.statuses();
   REQUIRE(statuses.size() == 1);
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 30; ++i)
     CHECK(statuses[0].error.find("[" + std::to_string(i) + "].target: unknown key") != std::string::npos);
-    CHECK(statuses[0].error.find("[" + std::to_string(i) + "]: the required key") != std::string::npos);
-  }
   CHECK_FALSE(statuses[0].of_target);
 }
 

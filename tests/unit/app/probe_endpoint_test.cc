@@ -84,6 +84,26 @@ TEST_CASE("a target that is none is down, and a module that is none is a mistake
   CHECK(ask("no_such", "mail:25").error().kind == base::Kind::not_found);
 }
 
+TEST_CASE("a hostname beside another Host header of the module is a mistake of whoever asks") {
+  const fakes::TemporaryFolder folder;
+  const std::string file = folder.write(
+      "m.yml", "modules: {named: {prober: http, http: {headers: {host: shop.test}}}, open: {prober: http}}\n");
+  fakes::ProbeWorld world;
+  app::ProbeEndpoint endpoint(world.context);
+  config::Errors errors;
+  endpoint.replace(probe::BlackboxModules::load(file, errors), Endpoint::anything(), {});
+  std::string told;
+  for (const auto& [module, hostname] : std::vector<std::pair<const char*, const char*>>{
+           {"named", "other.test"}, {"named", "shop.test"}, {"named", ""}, {"open", "other.test"}})
+    endpoint.run({module, "http://10.0.0.7/", hostname, 1s}, [&](const base::Result<web::ProbeAnswer>& answer) {
+      told +=
+          answer ? "answered\n" : std::string(base::to_string(answer.error().kind)) + ": " + answer.error().text + "\n";
+    });
+  CHECK(told ==
+        "invalid: module \"named\" has a Host header of its own, which is not the hostname \"other.test\" that was "
+        "given\n");
+}
+
 TEST_CASE("a target that a list names gets no credentials of a module") {
   const fakes::TemporaryFolder folder;
   const std::string file = folder.write("m.yml",

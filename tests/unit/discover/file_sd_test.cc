@@ -108,14 +108,19 @@ TEST_CASE("a file of targets is read as Prometheus reads it, in JSON as in YAML"
           Row{"null", "t.yml: is empty; write [] for no targets\n"},
           Row{"[]", ""},
           Row{"targets: [a:1]", "t.yml:1:1: expected a list of groups, each with targets, got a mapping\n"},
-          Row{"- labels: {a: b}\n", "t.yml:1:3: [0]: the required key 'targets' is missing\n"},
+          Row{"- labels: {a: b}\n- targets: ~\n- targets: [a:1]\n", "a:1{}"},
           Row{"- {targets: [a:1], label: {a: b}}\n", "t.yml:1:20: [0].label: unknown key; did you mean 'labels'?\n"},
-          Row{"- targets: ['']\n", "t.yml:1:12: [0].targets: has an empty one\n"},
+          Row{"- targets: [80, a:1]\n", "80{} a:1{}"},
+          Row{"- targets: a:1\n", "t.yml:1:12: [0].targets: expected a list of targets, got a string\n"},
+          Row{"- targets: [a:1]\n---\n- targets: [b:1]\n", "a:1{}"},
+          Row{"- targets: [a:1]\n  labels: {k8s.io/zone: eu, 1st: x, 'naïve': y, a: ~, b: 5}\n",
+              R"(a:1{_st="x", b="5", k8s_io_zone="eu", na_ve="y"})"},
+          Row{"- targets: [a:1]\n  labels: {__name__: x, zone: eu}\n", R"(a:1{zone="eu"})"},
       }) {
     CAPTURE(row.text);
     CHECK(parsed(row.text) == row.want);
   }
-  CHECK(parsed("- targets: [a:1]\n  labels: {'not-a-name': x}\n").find("t.yml:2:") == 0);
+  CHECK(parsed("- targets: [a:1]\n  labels: {'': x}\n").find("t.yml:2:") == 0);
   CHECK(parsed("[{\"targets\": [\"a:1\"").find("t.yml:") == 0);
 }
 
@@ -186,9 +191,8 @@ TEST_CASE("a file with mistakes keeps what it said before, and says so") {
   CHECK(site.shown() == "a:1{}");
   CHECK(site.list().targets.size() == 1);
   const std::string place = (site.folder / "a.yml") + ":1:3: ";
-  CHECK(site.list().error == place + "[0].target: unknown key; did you mean 'targets'?\n" + place +
-                                 "[0]: the required key 'targets' is missing");
-  site.folder.write("a.yml", "- target: [a:3]\n- {}\n");
+  CHECK(site.list().error == place + "[0].target: unknown key; did you mean 'targets'?");
+  site.folder.write("a.yml", "- target: [a:3]\n- 5\n");
   site.tell();
   CHECK(site.changes == 2);  // other mistakes
   CHECK(site.list().failing_since == broken);

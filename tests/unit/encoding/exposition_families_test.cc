@@ -27,6 +27,14 @@ TEST_CASE("a page in text format reads with labels, escapes, special values and 
   CHECK(std::isnan((*families)[1].samples[0].value));
 }
 
+TEST_CASE("a label of any UTF-8 is read by the name that every reader knows") {
+  const auto families =
+      encoding::parse_exposition("up{\"k8s.io/zone\"=\"eu\",\"naïve\"=\"x\",\"1st\"=\"y\",plain=\"z\"} 1\n");
+  REQUIRE(families.has_value());
+  CHECK((*families)[0].samples[0].labels.to_string() == R"(up{_st="y", k8s_io_zone="eu", na_ve="x", plain="z"})");
+  CHECK(encoding::parse_exposition("up{\"a.b=\"c\"} 1\n").error().text == "line 1: expected a label as name=\"value\"");
+}
+
 TEST_CASE("OpenMetrics has seconds, and suffixes belong to their family") {
   const auto families = encoding::parse_exposition(
       "# TYPE http_requests counter\n# HELP http_requests Requests.\nhttp_requests_total 3 1700000000.5\n"

@@ -283,7 +283,22 @@ TEST_CASE("methods and bodies arrive as asked") {
   }
 }
 
-TEST_CASE("redirects are followed with the method changed as browsers change it, and credentials stay at home") {
+TEST_CASE("a Location without a word leads nowhere") {
+  World world;
+  int asked = 0;
+  TcpPeer peer([&](PeerSocket& socket) {
+    ++asked;
+    socket.read_request();
+    socket.send(answer("", "302 Found", "Location:  \r\n"));
+    socket.wait_for_close();
+  });
+  const auto response = world.ask({.url = peer.url("/")});
+  CHECK(response.status == 302);
+  CHECK(response.redirects == 0);
+  CHECK(asked == 1);
+}
+
+TEST_CASE("redirects are followed with the method changed as Go changes it, and credentials stay at home") {
   World world;
   std::string elsewhere_seen, back_seen;
   TcpPeer elsewhere([&](PeerSocket& socket) {
@@ -314,6 +329,16 @@ TEST_CASE("redirects are followed with the method changed as browsers change it,
     CHECK(elsewhere_seen.starts_with("GET /x "));
     CHECK(elsewhere_seen.find("Authorization") == std::string::npos);
     CHECK(elsewhere_seen.find("X-Keep: 1") != std::string::npos);
+  }
+  SUBCASE("with any method but GET and HEAD") {
+    for (const char* method : {"PUT", "OPTIONS", "DELETE"}) {
+      CHECK(world.ask({.method = method, .url = peer.url("/away")}).body == "there");
+      CHECK(elsewhere_seen.starts_with("GET /x "));
+    }
+    CHECK(world.ask({.method = "HEAD", .url = peer.url("/away")}).status == 200);
+    CHECK(elsewhere_seen.starts_with("HEAD /x "));
+    CHECK(world.ask({.method = "PUT", .url = peer.url("/near"), .body = "b"}).body == "here");
+    CHECK(back_seen.starts_with("PUT /here "));
   }
   SUBCASE("a header that is private stays at home as well") {
     const http::Headers secret{{"X-Key", "s3cret"}};

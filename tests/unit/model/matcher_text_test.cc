@@ -29,6 +29,10 @@ TEST_CASE("matchers as Alertmanager writes them") {
       {"ServiceDown,service=order", "alertname=\"ServiceDown\", service=\"order\""},
       {"a==b", "a=\"=b\""},
       {"{}", ""},
+      {"k8s.pod=a-1", "k8s.pod=\"a-1\""},
+      {"{\"k8s.pod\"=~\"a.*\", région!=eu}", "k8s.pod=~\"a.*\", région!=\"eu\""},
+      {"\"two words\"=x", "\"two words\"=\"x\""},
+      {"\"a=\\\"b\"!=x", "\"a=\\\"b\"!=\"x\""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);

@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "fakes/run_until.h"
+#include "net/hosts_file.h"
 
 using namespace std::chrono_literals;
 using Answer = base::Result<std::vector<net::Address>>;
@@ -86,6 +87,15 @@ std::string texts(const Answer& answer) {
 }
 
 }  // namespace
+
+TEST_CASE("an address of IPv4 that is written as one of IPv6 is one of IPv4") {
+  for (const char* text : {"::ffff:192.0.2.7", "[::ffff:192.0.2.7]", "::ffff:c000:207"}) {
+    const auto literal = net::parse_literal(text);
+    REQUIRE(literal.size() == 1);
+    CHECK_FALSE(literal[0].is_v6());
+    CHECK(literal[0].text == "192.0.2.7");
+  }
+}
 
 TEST_CASE("literals, localhost and the hosts file are answered without a packet") {
   loop::EventLoop loop;

@@ -135,7 +135,7 @@ TEST_CASE("what the kernel says instead of sockets, and what is cut short") {
     const Read cut(std::string_view(whole).substr(0, size));
     REQUIRE_FALSE(cut.part.has_value());
     CHECK(cut.part.error().kind == base::Kind::protocol);
-    CHECK(cut.part.error().text == "cannot ask the kernel for its TCP sockets: its answer is cut short");
+    CHECK(cut.part.error().text == "cannot ask the kernel for its sockets: its answer is cut short");
     CHECK(cut.sockets.empty());
   }
   const Read after_one(whole + whole.substr(0, 20));

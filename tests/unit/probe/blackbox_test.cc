@@ -69,6 +69,12 @@ TEST_CASE("a module and a target make a probe of our own") {
            Row{"page", "https://shop.test/x?y=1", "http", "https://shop.test/x?y=1", 1s, 1s},
            Row{"redis", "127.0.0.1:6379", "tcp", "127.0.0.1:6379", 10s, 10s},
            Row{"redis", "[::1]:6379", "tcp", "[::1]:6379", 10s, 10s},
+           Row{"redis", "[fe80::1%eth0]:6379", "tcp", "[fe80::1%eth0]:6379", 10s, 10s},
+           Row{"redis", "127.0.0.1:06379", "tcp", "127.0.0.1:6379", 10s, 10s},
+           // As Go writes a path that is none.
+           Row{"page", "http://shop.test/ä b/\\x?q=ä b", "http", "http://shop.test/%C3%A4%20b/%5Cx?q=ä%20b", 1s, 1s},
+           Row{"page", "http://shop.test/a'b%2fc?%zz", "http", "http://shop.test/a'b%2fc?%zz", 1s, 1s},
+           Row{"page", "http://shop.test/a'b%2fc<", "http", "http://shop.test/a%27b/c%3C", 1s, 1s},
        }) {
     CAPTURE(row.target);
     const auto spec = modules.spec(row.module, row.target, "", row.limit);
@@ -77,8 +83,11 @@ TEST_CASE("a module and a target make a probe of our own") {
     CHECK(spec->settings->target() == row.shown);
     CHECK(spec->timeout == row.timeout);
   }
-  for (const char* server : {"10.0.0.1", "10.0.0.1:53", "[::1]", "ns.test:5353"})
+  for (const char* server : {"10.0.0.1", "10.0.0.1:53", "[::1]", "::1", "ns.test:5353"})
     CHECK(modules.spec("names", server, "", 1s).has_value());
+  CHECK(modules.spec("redis", "::1:6379", "", 1s).error().text == "the target must be HOST:PORT, got '::1:6379'");
+  CHECK(modules.spec("page", "http://shop.test/%zz", "", 1s).error().text ==
+        "the URL has a % that no two hexadecimal digits follow");
   CHECK(modules.spec("page", "10.0.0.7", "shop.test", 1s).has_value());
   CHECK(modules.text("redis").find("PONG") != std::string::npos);
 }

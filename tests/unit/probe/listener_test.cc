@@ -10,6 +10,7 @@
 #include "base/unique_fd.h"
 #include "fakes/probe_trial.h"
 #include "fakes/tcp_peer.h"
+#include "fakes/udp_peer.h"
 #include "net/listening_sockets.h"
 
 namespace {
@@ -92,6 +93,48 @@ TEST_CASE("listener tells where somebody listens when it is not here") {
   const Hung v6(3, AF_INET6);
   CHECK(Look("[::1]:" + std::to_string(v6.port)).found.text ==
         "[::1]:" + std::to_string(v6.port) + " is listened on, 0 of 4 places of its queue are taken");
+}
+
+TEST_CASE("listener sees a server of UDP that reads nothing any more, and the datagrams that are lost") {
+  std::uint16_t port = 0;
+  const base::UniqueFd server = fakes::UdpPeer::bind_loopback(port);
+  const std::string target = "127.0.0.1:" + std::to_string(port);
+  const std::vector<std::string> udp{"transport_protocol=udp"};
+  const Look idle(target, udp);
+  CHECK(idle.found.reason == Reason::none);
+  CHECK(idle.found.text.starts_with(target + " is listened on, 0 of "));
+  CHECK(idle.found.text.ends_with(" bytes of its receive buffer are taken"));
+  CHECK(idle.measured("probe_listener_sockets") == 1);
+  CHECK(idle.measured("probe_listener_receive_buffer_bytes") == 0);
+  const double limit = idle.measured("probe_listener_receive_buffer_limit_bytes");
+  CHECK(limit > 0);
+  CHECK(idle.measured("probe_listener_queue_fill_ratio") == 0);
+  CHECK(idle.measured("probe_listener_dropped_datagrams") == 0);
+
+  std::uint16_t own = 0;
+  const base::UniqueFd client = fakes::UdpPeer::bind_loopback(own);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  to.sin_port = htons(port);
+  const std::string datagram(1000, 'x');
+  for (double sent = 0; sent < 2 * limit; sent += 1000)
+    REQUIRE(::sendto(client.value(), datagram.data(), datagram.size(), 0, reinterpret_cast<sockaddr*>(&to),
+                     sizeof to) == 1000);
+  const Look hung(target, udp);
+  CHECK(hung.found.reason == Reason::queue_saturated);
+  CHECK(hung.found.text.starts_with(target + " does not read fast enough: "));
+  CHECK(hung.found.text.ends_with(" bytes of its receive buffer are taken, max_fill is 80 %"));
+  CHECK(hung.measured("probe_listener_receive_buffer_bytes") > limit / 2);
+  CHECK(hung.measured("probe_listener_dropped_datagrams") > 0);
+
+  // The port of TCP is another one, and a socket that is connected to one peer serves nobody else.
+  CHECK(Look(target).found.reason == Reason::refused);
+  REQUIRE(::connect(client.value(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+  const Look connected(std::to_string(own), udp);
+  CHECK(connected.found.reason == Reason::refused);
+  CHECK(connected.found.text == "nobody listens on UDP port " + std::to_string(own));
+  CHECK(connected.measured("probe_listener_sockets") == 0);
 }
 
 TEST_CASE("a socket takes what its address covers") {

@@ -212,6 +212,19 @@ TEST_CASE("a request is written as configured") {
         "Content-Length: 4\r\n");
 }
 
+TEST_CASE("a zone says where to connect from, and stands in no Host header") {
+  http::HttpRequest request;
+  request.max_redirects = 0;
+  for (const char* url : {"https://[fe80::1%25eth0]:8081/a", "https://[fe80::1%eth0]:8081/a"}) {
+    request.url = url;
+    const auto plain = probe::plain_request(request);
+    REQUIRE(plain.has_value());
+    CHECK(plain->dial.host == "fe80::1%eth0");
+    CHECK(plain->dial.port == 8081);
+    CHECK(plain->head.find("\r\nHost: [fe80::1]:8081\r\n") != std::string::npos);
+  }
+}
+
 TEST_CASE("what is unusual is left to the library") {
   struct Row {
     const char* name;

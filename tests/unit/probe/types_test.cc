@@ -187,6 +187,8 @@ TEST_CASE("a probe is read from a command line") {
            Row{"tls", "shop.example", {}, "shop.example:443"},
            Row{"listener", "8081", {}, "port 8081"},
            Row{"listener", "[::1]:8081", {}, "[::1]:8081"},
+           Row{"listener", "53", {"transport_protocol=udp"}, "UDP port 53"},
+           Row{"listener", "[::1]:53", {"transport_protocol=udp"}, "UDP [::1]:53"},
            Row{"sockets", "8081", {}, "connections to 8081"},
            Row{"dns", "127.0.0.53", {"query_name=a.test"}, "A of a.test at 127.0.0.53:53"},
            Row{"postgres", "db", {"username=a"}, "db:5432"},

@@ -204,11 +204,29 @@ TEST_CASE("websocket: messages that never match are a mismatch, not a silence") 
   CHECK(trial.measured("probe_websocket_failed_due_to_regex") == 1);
 }
 
+TEST_CASE("websocket: a Host header of the configuration is the only one, and names the peer in TLS") {
+  fakes::ConnectedTrial named("websocket", "wss://10.0.0.7/feed",
+                              {"headers.Host=shop.test:8443", "headers.User-Agent=x"});
+  named.connect();
+  CHECK(named.world.dialer.desk.last().host == "10.0.0.7");
+  CHECK(named.world.dialer.desk.last().tls_name == "shop.test");
+  const std::string request = named.peer.written.at(0);
+  CHECK(request.starts_with("GET /feed HTTP/1.1\r\nUpgrade: websocket\r\n"));
+  CHECK(request.find("\r\nHost: shop.test:8443\r\n") != std::string::npos);
+  CHECK(request.find("fettle") == std::string::npos);
+
+  fakes::ConnectedTrial zoned("websocket", "ws://[fe80::1%25eth0]:8081/");
+  zoned.connect();
+  CHECK(zoned.world.dialer.desk.last().host == "fe80::1%eth0");
+  CHECK(zoned.peer.written.at(0).find("\r\nHost: [fe80::1]:8081\r\n") != std::string::npos);
+}
+
 TEST_CASE("websocket refuses URLs that are none") {
   for (const auto& row : std::vector<std::pair<const char*, const char*>>{
            {"http://shop.test/", "url: must be ws:// or wss:// and a host, such as ws://127.0.0.1:8081/feed"},
            {"ws://shop.test/a b", "url: must not contain white space or '#'"},
            {"ws://shop.test:x/", "url: has a port that must be a number"},
+           {"ws://joe:secret@shop.test/", "url: must not bring a login along; write basic_auth"},
        }) {
     const auto& [url, want] = row;
     CAPTURE(row.first);

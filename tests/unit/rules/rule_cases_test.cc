@@ -251,8 +251,71 @@ TEST_CASE("as JSON the results are one document, with the same exit codes") {
       site.printed ==
       R"({"ok":true,"files":[{"file":"tests.yml","ok":true,"tests":[{"name":"none","ok":true,"failures":[]}],"error":""}]})"
       "\n");
-  site.write("tests.yml", "rule_files: [none.yml]\ntests: []\n");
+  site.write("tests.yml", "rule_files: none.yml\ntests: []\n");
   CHECK(site.run({.form = base::OutputForm::json}) == 1);
   CHECK(site.printed.starts_with(
       R"({"ok":false,"files":[{"file":"tests.yml","ok":false,"tests":[],"error":"tests.yml:)"));
+}
+
+// By promtool 2.42 and 3.5.3.
+TEST_CASE("a file of tests is read as promtool reads it") {
+  Site site;
+  const std::string samples =
+      "  promql_expr_test: [{expr: up, eval_time: 30s, exp_samples: [{labels: up, value: 2}]}]\n";
+  struct Row {
+    const char* name;
+    std::string text;
+    int v2, v3;
+  };
+  for (const Row& row : {
+           Row{"steps are the evaluation interval's if nothing is said",
+               "evaluation_interval: 15s\ntests:\n- input_series: [{series: up, values: '0 1 2 3 4'}]\n" + samples, 0,
+               0},
+           Row{"a pattern without files", "rule_files: [rules.yml, no*.yml]\ntests: [{interval: 1m}]\n", 0, 0},
+           Row{"fuzzy_compare is younger than 2.42",
+               "fuzzy_compare: true\ntests:\n- promql_expr_test: [{expr: 0.1 + 0.2, exp_samples: [{value: 0.3}]}]\n", 1,
+               0},
+           Row{"start_timestamp, too",
+               "tests:\n- {start_timestamp: 100, promql_expr_test: [{expr: time(), exp_samples: [{value: 100}]}]}\n", 1,
+               0},
+           Row{"a bool of YAML 1.1", "fuzzy_compare: yes\ntests: []\n", 1, 0},
+           Row{"a name in quotes is Prometheus 3's", "tests:\n- input_series: [{series: '{\"up\"}', values: 1}]\n", 1,
+               0},
+           Row{"an alert without a name", "tests:\n- alert_rule_test: [{eval_time: 1m}]\n", 1, 1},
+           Row{"an order that names a group twice", "group_eval_order: [a, a]\ntests: []\n", 1, 1},
+           Row{"a second document", "tests: []\n---\nnothing: that\n", 0, 0},
+           Row{"NaN equals nothing",
+               "tests:\n- promql_expr_test: [{expr: vector(NaN), exp_samples: [{labels: '{}', value: .nan}]}]\n", 1, 1},
+           Row{"a native histogram",
+               "tests:\n- promql_expr_test: [{expr: up, exp_samples: [{labels: up, histogram: '{{count:1}}'}]}]\n", 1,
+               1},
+       }) {
+    CAPTURE(row.name);
+    site.write("tests.yml", row.text);
+    rules::UnitTestOptions options;
+    options.compat = promql::Compat::v2;
+    CHECK(site.run(options) == row.v2);
+    options.compat = promql::Compat::v3;
+    CHECK(site.run(options) == row.v3);
+  }
+  site.write("tests.yml", "rule_files: [no*.yml]\ntests: []\n");
+  CHECK(site.run({}) == 0);
+  CHECK(site.printed.find("  WARNING: tests.yml:1:13: rule_files: no file matches no*.yml\n") != std::string::npos);
+}
+
+TEST_CASE("an expected value is a number as YAML writes it") {
+  Site site;
+  for (const auto& [text, value] : std::vector<std::pair<const char*, const char*>>{
+           {"5", "5"},        {"1_000", "1000"}, {"0x10", "16"},     {"0o17", "15"},    {"017", "15"},
+           {"08", "8"},       {"0b11", "3"},     {"1E3", "1000"},    {"+5", "5"},       {".5", "0.5"},
+           {"-.5", "-0.5"},   {"5.", "5"},       {".inf", "Inf"},    {"-.INF", "-Inf"}, {"~", "0"},
+           {"-0x10", "-16"},  {"0.1_5", "0.15"}, {"\"5\"", nullptr}, {"Inf", nullptr},  {"NaN", nullptr},
+           {"true", nullptr}, {"1:30", nullptr}, {"1e400", nullptr}, {"1.5e", nullptr}, {"_1", nullptr},
+           {"''", nullptr},   {"0x", nullptr},
+       }) {
+    CAPTURE(text);
+    site.write("tests.yml", std::string("tests:\n- promql_expr_test: [{expr: vector(") + (value ? value : "1") +
+                                "), exp_samples: [{labels: '{}', value: " + text + "}]}]\n");
+    CHECK(site.run({}) == (value ? 0 : 1));
+  }
 }

@@ -503,4 +503,6 @@ TEST_CASE("/probe says what is wrong with a request") {
   request.params = {{"target", "a"}};
   request.headers = {{"X-Prometheus-Scrape-Timeout-Seconds", "soon"}};
   CHECK(handlers.answer(request).body == "X-Prometheus-Scrape-Timeout-Seconds: expected seconds, got \"soon\"\n");
+  request.headers = {{"X-Prometheus-Scrape-Timeout-Seconds", "0"}};  // no limit, as for the exporter
+  CHECK(handlers.answer(request).body == "because\n");
 }
