@@ -26,6 +26,7 @@
 #include "app/snapshot_builder.h"
 #include "app/standby_election.h"
 #include "app/store_watch.h"
+#include "app/turns.h"
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
@@ -146,6 +147,7 @@ class Agent final {
   store::Store store_;
   StoreQueryable queryable_{store_};
   Samples samples_;
+  Turns turns_{loop_};  // of what samples_ and store_ do for all series
   StoreWatch store_watch_{store_};
   std::unique_ptr<state::State> state_;
   std::unique_ptr<state::AuditTrail> audit_;

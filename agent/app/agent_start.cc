@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 namespace log = base::log;
 
 constexpr auto kExpireEvery = 60s;
+constexpr store::SeriesId kExpireAtOnce = 512;
 constexpr auto kHeartbeatsAgain = 5s;
 // Of the memory that the control group allows a quarter is for answers of the API.
 constexpr std::size_t kLeastAnswerMemory = std::size_t{16} * 1024 * 1024;
@@ -118,6 +119,7 @@ void Agent::make_rules() {
   };
   callbacks.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
   callbacks.on_clock_set = [this](base::Millis step) {
+    samples_.finish_page();  // by the clock that it began with
     store_.shift(step.count());
     if (changes_ && std::chrono::abs(step) >= 1s)
       changes_->add({loop_.wall_now(), "", model::ChangeKind::clock,
@@ -346,7 +348,12 @@ void Agent::start_timers() {
     look_at_loop();
     end_where_healthy(health_table_, *silences_, *dispatcher_);
   });
-  every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
+  every(loop_, expire_timer_, kExpireEvery, [this] {
+    turns_.add([this, now = base::to_ms(loop_.wall_now()), next = store::SeriesId{0}]() mutable {
+      next = store_.expire(now, next, kExpireAtOnce);
+      return next < store_.end();
+    });
+  });
   if (const base::Duration interval = os::watchdog_interval(); interval.count() > 0)
     every(loop_, watchdog_timer_, interval, [] { os::notify_systemd("WATCHDOG=1"); });
 }
