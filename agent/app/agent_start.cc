@@ -62,6 +62,7 @@ Agent::~Agent() {
 }
 
 base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedConfig loaded) {
+  loaded = without_document(std::move(loaded));
   std::unique_ptr<Agent> agent(new Agent(std::move(options), loaded.config));
   TRY_VOID(agent->open_state());
   agent->make_rules();
@@ -265,7 +266,10 @@ void Agent::make_schedule() {
 
 base::Result<> Agent::open_sockets() {
   TRY(auto signals, loop::watch_signals(loop_, [this](int signal) {
-        if (signal == SIGHUP) audit_change({"signal SIGHUP", "", "reload"}, reload());
+        const auto note = [this](const base::Result<std::string>& answer) {
+          audit_change({"signal SIGHUP", "", "reload"}, answer);
+        };
+        if (signal == SIGHUP) reload(note);
         else fault_drills_->finish([this] { loop_.stop(); });
       }));
   handles_.push_back(std::move(signals));
@@ -307,8 +311,8 @@ void Agent::open_heartbeats() {
 
 base::Result<> Agent::open_server() {
   admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *fault_drills_, *standbys_,
-                                *silences_, options_.config_file, [this] { return reload(); }, [this] { changed(); },
-                                [this] { publish(); }});
+                                *silences_, options_.config_file, [this](auto done) { reload(std::move(done)); },
+                                [this] { changed(); }, [this] { publish(); }});
   const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!health_table_.knows(service))
       return base::fail(base::Kind::not_found,
