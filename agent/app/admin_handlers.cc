@@ -21,7 +21,7 @@ class AdminHandlers final : public web::AdminBackend {
  public:
   explicit AdminHandlers(AdminContext context) : context_(std::move(context)) {}
 
-  void reload(Done done) override { done(context_.reload()); }
+  void reload(Done done) override { context_.reload(std::move(done)); }
 
   void begin_maintenance(const std::string& service, web::Lasting lasting, const std::string& comment,
                          Done done) override {

@@ -27,7 +27,7 @@ struct AdminContext {
   recover::Standbys& standbys;
   notify::Silences& silences;
   const std::string& config_file;
-  std::function<base::Result<std::string>()> reload;
+  std::function<void(web::AdminBackend::Done)> reload;
   std::function<void()> changed;  // the last snapshot is not true any more
   std::function<void()> publish;  // draws the next one at once
 };

@@ -12,6 +12,7 @@
 #include "app/backend.h"
 #include "app/blind_probes.h"
 #include "app/change_watch.h"
+#include "app/config_reader.h"
 #include "app/discoveries.h"
 #include "app/fleet_link.h"
 #include "app/flight_recorder.h"
@@ -26,6 +27,7 @@
 #include "app/snapshot_builder.h"
 #include "app/standby_election.h"
 #include "app/store_watch.h"
+#include "app/turns.h"
 #include "base/result.h"
 #include "base/version.h"
 #include "http/http_client.h"
@@ -54,6 +56,7 @@
 #include "state/audit_trail.h"
 #include "state/state.h"
 #include "store/store.h"
+#include "web/admin_backend.h"
 #include "web/server/server.h"
 #include "web/slot.h"
 
@@ -106,8 +109,10 @@ class Agent final {
   void on_standby(const std::string& service, const std::string& text);
   void audit_change(const web::Asked& asked, const base::Result<std::string>& answer);
 
+  void reload(web::AdminBackend::Done done);
+  void read_config();
   // A sentence about what of it has to wait for a restart, or "".
-  base::Result<std::string> reload();
+  base::Result<std::string> take_config(LoadedConfig loaded, const config::Errors& errors);
   base::Result<std::string> refuse(const base::Error& error);
   void apply(LoadedConfig loaded);
   std::vector<std::string> waiting_for_restart(const config::AgentConfig& next) const;
@@ -139,6 +144,8 @@ class Agent final {
   os::FolderWatch folders_{loop_};
   probe::Heartbeats heartbeats_{loop_};
   loop::ThreadedBlockingPool blocking_pool_{loop_};
+  ConfigReader config_reader_{loop_};
+  std::vector<web::AdminBackend::Done> reloads_;  // that wait for the next reading
   probe::Context probe_context_{loop_, http_,    dialer_,     resolver_,     spawner_,
                                 pids_, systemd_, heartbeats_, blocking_pool_};
 
@@ -146,6 +153,7 @@ class Agent final {
   store::Store store_;
   StoreQueryable queryable_{store_};
   Samples samples_;
+  Turns turns_{loop_};  // of what samples_ and store_ do for all series
   StoreWatch store_watch_{store_};
   std::unique_ptr<state::State> state_;
   std::unique_ptr<state::AuditTrail> audit_;

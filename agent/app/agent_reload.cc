@@ -8,7 +8,6 @@
 #include "app/config_lint.h"
 #include "app/counters_from_zero.h"
 #include "base/log.h"
-#include "config/redact.h"
 
 namespace app {
 namespace {
@@ -49,13 +48,26 @@ std::set<std::string> alert_names(const rules::Manager& rules) {
 
 }  // namespace
 
-base::Result<std::string> Agent::reload() {
+// Who asks while one is being read has the next one: the file may be another by then.
+void Agent::reload(web::AdminBackend::Done done) {
+  reloads_.push_back(std::move(done));
+  if (!config_reader_.busy()) read_config();
+}
+
+void Agent::read_config() {
   os::notify_systemd(
       fmt::format("RELOADING=1\nMONOTONIC_USEC={}",
                   std::chrono::duration_cast<std::chrono::microseconds>(loop_.now().time_since_epoch()).count()));
-  config::Errors errors;
-  LoadedConfig loaded = load(options_.config_file, errors, options_.listen_address);
-  os::notify_systemd("READY=1");
+  config_reader_.read(options_.config_file, options_.listen_address,
+                      [this, asked = std::exchange(reloads_, {})](LoadedConfig loaded, const config::Errors& errors) {
+                        const base::Result<std::string> answer = take_config(std::move(loaded), errors);
+                        os::notify_systemd("READY=1");
+                        for (const web::AdminBackend::Done& done : asked) done(answer);
+                        if (!reloads_.empty() && !config_reader_.busy()) read_config();
+                      });
+}
+
+base::Result<std::string> Agent::take_config(LoadedConfig loaded, const config::Errors& errors) {
   config_page_.last_reload_ok = errors.empty();
   config_page_.last_reload_error = errors.short_text();
   changed();
@@ -64,7 +76,6 @@ base::Result<std::string> Agent::reload() {
     log::error("the new configuration has mistakes; the old one keeps running", {{"mistakes", errors.short_text()}});
     return base::fail(base::Kind::invalid, errors.text());
   }
-  warn_of_units(loaded, unit_folders(), errors);
   for (const std::string& warning : errors.warnings()) log::warn("configuration", {{"warning", warning}});
   if (loaded.config.heartbeat_socket != config_.heartbeat_socket) {
     if (const auto bound = bind_heartbeats(loaded.config.heartbeat_socket); !bound) return refuse(bound.error());
@@ -129,7 +140,7 @@ void Agent::apply(LoadedConfig loaded) {
   samples_.retarget(target_labels(loaded.config.global), loop_.wall_now());
   config_ = std::move(loaded.config);
   config_page_.file = options_.config_file;
-  config_page_.redacted_text = config::shown_config(config_.root);
+  config_page_.redacted_text = std::move(loaded.shown);
   config_page_.loaded = loop_.wall_now();
   self_.config_loaded(config_page_.loaded);
   config_page_.left_out = loaded.left_out;

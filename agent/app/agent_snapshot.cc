@@ -34,7 +34,8 @@ void Agent::scrape_self(base::Millis every) {
   model::MetricPage own = self_.collect();
   std::move(own.families.begin(), own.families.end(), std::back_inserter(page.families));
   std::move(own.blocks.begin(), own.blocks.end(), std::back_inserter(page.blocks));
-  samples_.append_page(page, loop_.wall_now(), every);
+  samples_.begin_page(std::move(page), loop_.wall_now(), every);
+  turns_.add([this] { return samples_.append_page_part(); });
 }
 
 // The last snapshot is not true any more. Nothing is drawn yet: pages and streams ask when they want to look.

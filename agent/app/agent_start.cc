@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 namespace log = base::log;
 
 constexpr auto kExpireEvery = 60s;
+constexpr store::SeriesId kExpireAtOnce = 512;
 constexpr auto kHeartbeatsAgain = 5s;
 // Of the memory that the control group allows a quarter is for answers of the API.
 constexpr std::size_t kLeastAnswerMemory = std::size_t{16} * 1024 * 1024;
@@ -61,6 +62,7 @@ Agent::~Agent() {
 }
 
 base::Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options, LoadedConfig loaded) {
+  loaded = without_document(std::move(loaded));
   std::unique_ptr<Agent> agent(new Agent(std::move(options), loaded.config));
   TRY_VOID(agent->open_state());
   agent->make_rules();
@@ -118,6 +120,7 @@ void Agent::make_rules() {
   };
   callbacks.on_group_evaluated = [this](base::Duration took) { self_.rule_group_evaluated(took); };
   callbacks.on_clock_set = [this](base::Millis step) {
+    samples_.finish_page();  // by the clock that it began with
     store_.shift(step.count());
     if (changes_ && std::chrono::abs(step) >= 1s)
       changes_->add({loop_.wall_now(), "", model::ChangeKind::clock,
@@ -263,7 +266,10 @@ void Agent::make_schedule() {
 
 base::Result<> Agent::open_sockets() {
   TRY(auto signals, loop::watch_signals(loop_, [this](int signal) {
-        if (signal == SIGHUP) audit_change({"signal SIGHUP", "", "reload"}, reload());
+        const auto note = [this](const base::Result<std::string>& answer) {
+          audit_change({"signal SIGHUP", "", "reload"}, answer);
+        };
+        if (signal == SIGHUP) reload(note);
         else fault_drills_->finish([this] { loop_.stop(); });
       }));
   handles_.push_back(std::move(signals));
@@ -305,8 +311,8 @@ void Agent::open_heartbeats() {
 
 base::Result<> Agent::open_server() {
   admin_ = make_admin_handlers({health_table_, *dispatcher_, *rollouts_, *drills_, *fault_drills_, *standbys_,
-                                *silences_, options_.config_file, [this] { return reload(); }, [this] { changed(); },
-                                [this] { publish(); }});
+                                *silences_, options_.config_file, [this](auto done) { reload(std::move(done)); },
+                                [this] { changed(); }, [this] { publish(); }});
   const auto heartbeat = [this](const std::string& service, bool failed, std::string text) -> base::Result<> {
     if (!health_table_.knows(service))
       return base::fail(base::Kind::not_found,
@@ -346,7 +352,12 @@ void Agent::start_timers() {
     look_at_loop();
     end_where_healthy(health_table_, *silences_, *dispatcher_);
   });
-  every(loop_, expire_timer_, kExpireEvery, [this] { store_.expire(base::to_ms(loop_.wall_now())); });
+  every(loop_, expire_timer_, kExpireEvery, [this] {
+    turns_.add([this, now = base::to_ms(loop_.wall_now()), next = store::SeriesId{0}]() mutable {
+      next = store_.expire(now, next, kExpireAtOnce);
+      return next < store_.end();
+    });
+  });
   if (const base::Duration interval = os::watchdog_interval(); interval.count() > 0)
     every(loop_, watchdog_timer_, interval, [] { os::notify_systemd("WATCHDOG=1"); });
 }

@@ -186,6 +186,12 @@ LoadedConfig load(const std::string& file, config::Errors& errors, const std::st
   return loaded;
 }
 
+LoadedConfig without_document(LoadedConfig loaded) {
+  loaded.shown = config::shown_config(loaded.config.root);
+  loaded.config = config::without_nodes(std::move(loaded.config));
+  return loaded;
+}
+
 void leave_out_mistakes(const std::string& file, LoadedConfig& loaded, config::Errors& errors) {
   std::string all = errors.short_text();
   const std::size_t before = errors.size();

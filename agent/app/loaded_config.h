@@ -41,6 +41,7 @@ struct LoadedConfig {
   std::vector<recover::Standby> standbys;
   std::vector<cluster::FleetService> fleet_services;  // those that are in a group
   std::vector<rules::CompiledGroupPtr> groups;
+  std::string shown;     // the file as pages show it; of what runs, see without_document()
   std::string left_out;  // mistakes of the parts that leave_out_mistakes() left out, a line each
 };
 
@@ -56,6 +57,9 @@ promql::EngineOptions engine_options(const AgentOptions& options, const config::
 // configured.
 LoadedConfig load(const std::string& file, config::Errors& errors,
                   const std::string& listen_address = model::kListenAddress);
+
+// For who runs it: the document goes, which is some KiB for each probe, and its text stays in `shown`.
+LoadedConfig without_document(LoadedConfig loaded);
 
 // For a start, when no older configuration can go on: leaves out the services, receivers, files and the store of a
 // fleet that have mistakes, and takes these out of `errors`. What stays there (the file itself, what holds for all

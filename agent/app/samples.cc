@@ -1,10 +1,10 @@
 #include "app/samples.h"
 
 #include <algorithm>
-#include <deque>
-#include <map>
 #include <set>
 #include <utility>
+
+#include "base/hash.h"
 
 namespace app {
 namespace {
@@ -53,31 +53,78 @@ std::int64_t aligned(std::int64_t last, base::Millis every, std::int64_t at) {
   return late >= 0 && late <= 2 && late * 100 <= every.count() ? at - late : at;
 }
 
+bool Samples::Batch::find(const Value& value, std::size_t& place) {
+  const auto is_it = [&](const Entry& entry) {
+    return entry.stamped.metric_name() == value.name && entry.own == *value.own;
+  };
+  place = guess;
+  if (place < known.size() && is_it(known[place])) return true;
+  // Of a probe's twenty series each is looked at. A page has many more, of which thousands are new while an agent
+  // starts.
+  constexpr std::size_t kLong = 64;
+  if (known.size() <= kLong) {
+    place = 0;
+    while (place < known.size() && !is_it(known[place])) ++place;
+    return place < known.size();
+  }
+  const auto hash_of = [](std::string_view name, const model::Labels& own) {
+    return static_cast<std::size_t>(base::fnv1a(name, own.hash()));
+  };
+  if (places.empty())
+    for (std::size_t i = 0; i < known.size(); ++i)
+      if (!known[i].stamped.empty()) places.emplace(hash_of(known[i].stamped.metric_name(), known[i].own), i);
+  const auto [begin, end] = places.equal_range(hash_of(value.name, *value.own));
+  const auto found = std::find_if(begin, end, [&](const auto& each) { return is_it(known[each.second]); });
+  if (found == end) return false;
+  place = found->second;
+  return true;
+}
+
+model::Labels Samples::named(std::string_view name) {
+  constexpr std::size_t kMost = 4096;  // names that services bring may come and go
+  if (names_.size() >= kMost) names_.clear();
+  model::Labels& labels = names_[std::string(name)];
+  if (labels.empty()) labels = model::Labels{{model::kMetricName, name}};
+  return labels;
+}
+
+template <typename CommonLabels>
+model::Labels Samples::stamped(Batch& batch, CommonLabels common, const Value& value) {
+  if (!batch.common) batch.common = target_.merged(common());
+  if (value.own->empty()) return named(value.name).joined(*batch.common);
+  if (batch.last_own != *value.own) {
+    batch.last_own = *value.own;
+    batch.last = with_own_renamed(*batch.common, *value.own);
+  }
+  return named(value.name).joined(batch.last);
+}
+
+template <typename CommonLabels>
+void Samples::append(Batch& batch, CommonLabels common, const std::vector<Value>& values, std::int64_t at) {
+  for (const Value& value : values) {
+    std::size_t place = 0;
+    if (batch.find(value, place)) {
+      batch.next.push_back(std::move(batch.known[place]));
+      batch.guess = place + 1;
+    } else {
+      batch.next.push_back({*value.own, stamped(batch, common, value), value.writer});
+    }
+    append(batch.next.back(), {at, value.value});
+  }
+}
+
+std::vector<Samples::Entry> Samples::finish(Batch& batch, std::int64_t at) {
+  end(batch.known, at);  // what was moved from is empty and ends nothing
+  return std::move(batch.next);
+}
+
 template <typename CommonLabels>
 void Samples::append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values,
                          std::int64_t at) {
-  std::vector<Entry> next;
-  next.reserve(values.size());
-  std::size_t guess = 0;  // runs name the same series in the same order, nearly always
-  for (const Value& value : values) {
-    const auto is_it = [&](const Entry& entry) { return entry.name == value.name && entry.own == *value.own; };
-    std::size_t i = guess;
-    if (i >= known.size() || !is_it(known[i])) {
-      i = 0;
-      while (i < known.size() && !is_it(known[i])) ++i;
-    }
-    if (i < known.size()) {
-      next.push_back(std::move(known[i]));
-      guess = i + 1;
-    } else {
-      const model::Labels labels =
-          with_own_renamed(target_.merged(common()), *value.own).with(model::kMetricName, value.name);
-      next.push_back({std::string(value.name), *value.own, labels, value.writer});
-    }
-    append(next.back(), {at, value.value});
-  }
-  end(known, at);  // what was moved from is empty and ends nothing
-  known = std::move(next);
+  Batch batch{std::move(known), {}};
+  batch.next.reserve(values.size());
+  append(batch, common, values, at);
+  known = finish(batch, at);
 }
 
 void Samples::append(Entry& entry, model::Sample sample) {
@@ -118,26 +165,56 @@ void Samples::append_service(const std::string& service, model::Health health, b
       values, base::to_ms(at));
 }
 
-void Samples::append_page(const model::MetricPage& page, base::WallTime at, base::Millis every) {
-  std::deque<std::string> names;  // outlive `values`, which point into them
-  std::vector<Value> values;
-  const auto add = [&](const std::string& family, std::string_view suffix, const model::Labels& labels, double value) {
-    if (written_by_runs(family, labels)) return;
-    // What is told of each probe is as much as what the probes measure, and has room where they have.
-    const store::Writer writer = labels.has("probe") ? page_writer_ : store::kAgent;
-    const std::string_view name = suffix.empty() ? family : names.emplace_back(family + std::string(suffix));
-    values.push_back({name, &labels, value, writer});
-  };
-  for (const model::MetricFamily& family : page.families)
-    for (const model::MetricPoint& point : family.points) add(family.name, point.suffix, point.labels, point.value);
-  for (const auto& block : page.blocks)
-    for (std::size_t i = 0; i < block->own; ++i) {
-      const model::MetricSeries& series = (*block->series)[i];
-      if (!model::is_stale(block->values[i])) add(series.family->name, series.suffix, series.labels, block->values[i]);
-    }
+// `names` outlives `values`, which point into it.
+void Samples::add_point(const std::string& family, std::string_view suffix, const model::Labels& labels, double value,
+                        std::deque<std::string>& names, std::vector<Value>& values) const {
+  if (written_by_runs(family, labels)) return;
+  // What is told of each probe is as much as what the probes measure, and has room where they have.
+  const store::Writer writer = labels.has("probe") ? page_writer_ : store::kAgent;
+  const std::string_view name = suffix.empty() ? family : names.emplace_back(family + std::string(suffix));
+  values.push_back({name, &labels, value, writer});
+}
+
+void Samples::begin_page(model::MetricPage page, base::WallTime at, base::Millis every) {
+  finish_page();  // the one before
   page_last_ = aligned(page_last_, every, base::to_ms(at));
-  append_all(
-      page_, [] { return kNoLabels; }, values, page_last_);
+  page_now_ = Page{std::move(page), page_last_, {std::move(page_), {}}};
+  page_now_->batch.next.reserve(page_now_->batch.known.size());
+}
+
+bool Samples::append_page_part() {
+  constexpr std::size_t kPart = 256;
+  if (!page_now_) return false;
+  Page& now = *page_now_;
+  std::deque<std::string> names;
+  std::vector<Value> values;
+  if (!std::exchange(now.has_families, true))
+    for (const model::MetricFamily& family : now.page.families)
+      for (const model::MetricPoint& point : family.points)
+        add_point(family.name, point.suffix, point.labels, point.value, names, values);
+  for (std::size_t left = kPart; left > 0 && now.block < now.page.blocks.size(); --left) {
+    const model::MetricBlock& block = *now.page.blocks[now.block];
+    if (now.in_block == block.own) {
+      ++now.block;
+      now.in_block = 0;
+      continue;
+    }
+    const std::size_t i = now.in_block++;
+    const model::MetricSeries& series = (*block.series)[i];
+    if (!model::is_stale(block.values[i]))
+      add_point(series.family->name, series.suffix, series.labels, block.values[i], names, values);
+  }
+  append(
+      now.batch, [] { return kNoLabels; }, values, now.at);
+  if (now.block < now.page.blocks.size()) return true;
+  page_ = finish(now.batch, now.at);
+  page_now_.reset();
+  return false;
+}
+
+void Samples::finish_page() {
+  while (append_page_part()) {
+  }
 }
 
 bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
@@ -146,6 +223,7 @@ bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
 
 void Samples::retarget(model::Labels target, base::WallTime at) {
   if (target == target_) return;
+  finish_page();  // under the old ones
   target_ = std::move(target);
   const std::int64_t t = base::to_ms(at);
   for (auto& [key, probe] : probes_) end(std::exchange(probe.entries, {}), t);

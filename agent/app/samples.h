@@ -2,9 +2,12 @@
 // (see aligned), and ends series that a run no longer has with a stale marker. Loop thread.
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -28,8 +31,11 @@ class Samples {
   // fettle_service_up: 1 up, 0 down; the series ends while unknown.
   void append_service(const std::string& service, model::Health health, base::WallTime at);
   // What a scrape of our own page would bring, but for the series that the two above write. `every`: how often it is
-  // called.
-  void append_page(const model::MetricPage& page, base::WallTime at, base::Millis every);
+  // called. Twenty series of each of ten thousand probes are too many for one turn of the loop: append_page_part() does
+  // some hundred of them, and returns false when there is nothing left to do.
+  void begin_page(model::MetricPage page, base::WallTime at, base::Millis every);
+  bool append_page_part();
+  void finish_page();
   // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
   // rules over its result would give other alerts than in the centre. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
@@ -42,9 +48,9 @@ class Samples {
   std::vector<model::Labels> touched_by(const std::string& service) const;
 
  private:
-  // A series that was written: what the writer called it, and what it is called in the store.
+  // A series that was written: what the writer called it (its own labels, and the name in `stamped`), and what it is
+  // called in the store.
   struct Entry {
-    std::string name;
     model::Labels own;
     model::Labels stamped;
     store::Writer writer = store::kAgent;
@@ -63,19 +69,52 @@ class Samples {
     double value;
     store::Writer writer = store::kAgent;
   };
+  // Samples of one time on their way into the store.
+  struct Batch {
+    std::vector<Entry> known;  // series of the batch before; what was found again is moved from
+    std::vector<Entry> next;   // those of this one
+    std::size_t guess = 0;     // runs name the same series in the same order, nearly always
+    std::unordered_multimap<std::size_t, std::size_t> places{};  // of `known` by hash, where it is long and was needed
+
+    // The labels of new series beside their metric name: of those without own labels, and of the last with some.
+    // Shared.
+    std::optional<model::Labels> common{};
+    model::Labels last_own{}, last{};
+
+    bool find(const Value& value, std::size_t& place);
+  };
+  struct Page {
+    model::MetricPage page;
+    std::int64_t at = 0;
+    Batch batch;
+    bool has_families = false;
+    std::size_t block = 0, in_block = 0;  // what comes next
+  };
+  // {__name__="NAME"}, one for all series of this name.
+  model::Labels named(std::string_view name);
   // common() makes the labels that all of `values` share; it is asked only when a series is new.
   template <typename CommonLabels>
+  model::Labels stamped(Batch& batch, CommonLabels common, const Value& value);
+  template <typename CommonLabels>
+  void append(Batch& batch, CommonLabels common, const std::vector<Value>& values, std::int64_t at);
+  // Ends what the batch did not find again, and returns its series.
+  std::vector<Entry> finish(Batch& batch, std::int64_t at);
+  template <typename CommonLabels>
   void append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values, std::int64_t at);
+  void add_point(const std::string& family, std::string_view suffix, const model::Labels& labels, double value,
+                 std::deque<std::string>& names, std::vector<Value>& values) const;
   // A refusal is counted by the store; StoreWatch says so.
   void append(Entry& entry, model::Sample sample);
   void end(const std::vector<Entry>& entries, std::int64_t at);
 
   store::Store& store_;
   model::Labels target_;
+  std::unordered_map<std::string, model::Labels> names_;
   std::map<std::pair<std::string, std::string>, ProbeSeries> probes_;  // by service and probe
   std::map<std::string, std::vector<Entry>> services_;
   std::vector<Entry> page_;
-  std::int64_t page_last_ = 0;  // time of its last samples
+  std::int64_t page_last_ = 0;    // time of its last samples
+  std::optional<Page> page_now_;  // the one that is being appended; page_ is in its batch then
   store::Writer page_writer_;
 };
 

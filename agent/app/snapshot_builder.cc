@@ -161,7 +161,7 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
     page.depends_on = service.depends_on;
     page.rpo = service.objectives.rpo;
     page.rto = service.objectives.rto;
-    page.has_traffic = !service.traffic.is_null();
+    page.has_traffic = service.has_traffic;
     if (const auto health = facts.services.find(name); health != facts.services.end()) {
       page.health = health->second.health;
       page.since = health->second.since;

@@ -364,6 +364,7 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.evidence = draft.evidence;
   out.blackbox = std::move(draft.blackbox);
   out.services = std::move(draft.services);
+  for (auto& [name, each] : out.services) each.has_traffic = !each.traffic.is_null();
   out.route = std::move(draft.route);
   out.inhibit_rules = std::move(draft.inhibit_rules);
   out.time_intervals = std::move(draft.time_intervals);
@@ -373,6 +374,21 @@ AgentConfig parse_agent_config(std::string_view text, const std::string& file, E
   out.fleet = std::move(draft.fleet);
   out.drills = std::move(draft.drills);
   return out;
+}
+
+AgentConfig without_nodes(AgentConfig config) {
+  for (auto& [name, service] : config.services) {
+    service.probes.clear();
+    service.probes.shrink_to_fit();
+    for (TargetsEntry& entry : service.targets) entry.node = {};
+    service.traffic = service.recovery = service.fleet = service.standby = service.place = {};
+  }
+  config.global.probes_at_once.by_type = {};
+  config.blackbox.place = {};
+  config.route = config.inhibit_rules = config.time_intervals = config.mute_time_intervals = {};
+  config.receivers.clear();
+  config.fleet = config.drills = config.root = {};
+  return config;
 }
 
 AgentConfig load_agent_config(const std::string& path, Errors& errors, TargetsKeys targets_keys) {

@@ -62,6 +62,7 @@ struct Service {
   std::vector<TargetsEntry> targets;
   std::size_t healthy_probes = 0;  // that must be up for the service to be up; 0: all
   Node traffic;                    // null if absent
+  bool has_traffic = false;        // it is there
   Node recovery;                   // for recover::parse_plan; null if absent
   Node fleet;                      // for cluster::parse_group; null if absent
   Node standby;                    // for recover::parse_standby; null if absent
@@ -94,6 +95,10 @@ struct AgentConfig {
 AgentConfig load_agent_config(const std::string& path, Errors& errors, TargetsKeys targets_keys = {});
 AgentConfig parse_agent_config(std::string_view text, const std::string& file, Errors& errors,
                                TargetsKeys targets_keys = {});
+
+// The same without Nodes, for who keeps it when all modules have read theirs: they hold the whole document, some KiB
+// for each probe.
+AgentConfig without_nodes(AgentConfig config);
 
 // As mistakes name it: services.order, or services["a.b"].
 std::string service_path(const std::string& name);

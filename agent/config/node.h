@@ -1,5 +1,5 @@
 // A place in a parsed YAML document, with its file, line and column. The only way the rest of the program sees YAML.
-// Cheap to copy; keeps its document alive. Loading thread only; nothing here is shared between threads.
+// Cheap to copy; keeps its document alive. One thread at a time: that which reads a configuration, then the loop's.
 #pragma once
 
 #include <cstddef>

@@ -17,20 +17,29 @@ namespace model {
 constexpr std::uint32_t kAfterName = 2;   // ="
 constexpr std::uint32_t kAfterValue = 2;  // ",
 
-// One block: this header, `count` places and that of the end, then all names and values, a="1",b="2", as they stand on
-// a metrics page.
+// One block: this header, and behind it either `count` places and that of the end, then all names and values,
+// a="1",b="2", as they stand on a metrics page; or, of a set that is joined, its two parts, which are not.
 struct Labels::Rep {
   struct Place {
     std::uint32_t name, value;  // of the end: what would be the next name, if there was one
   };
+  struct Parts {
+    Labels first, rest;
+  };
   mutable std::atomic<std::uint32_t> references;
-  std::uint32_t count : 31;
+  std::uint32_t count : 30;
   std::uint32_t is_page_text : 1;  // nothing is to be escaped, and there is no metric name
+  std::uint32_t is_joined : 1;
   std::uint64_t hash;
 
+  const Parts& parts() const { return *reinterpret_cast<const Parts*>(this + 1); }
   const Place* places() const { return reinterpret_cast<const Place*>(this + 1); }
   const char* text() const { return reinterpret_cast<const char*>(places() + count + 1); }
   Label at(std::size_t i) const {
+    if (is_joined) {
+      const std::size_t before = parts().first.rep_->count;
+      return i < before ? parts().first.rep_->at(i) : parts().rest.rep_->at(i - before);
+    }
     const Place& here = places()[i];
     const std::size_t size = places()[i + 1].name - kAfterValue - here.value;
     return {{text() + here.name, here.value - here.name - kAfterName},
@@ -39,6 +48,9 @@ struct Labels::Rep {
 };
 
 namespace {
+
+// Prometheus' fingerprint: name 0xff value 0xff, and so on.
+std::uint64_t hashed(std::string_view part, std::uint64_t hash) { return base::fnv1a("\xff", base::fnv1a(part, hash)); }
 
 bool is_escaped(std::string_view value) {
   const auto has = [&](char c) { return value.find(c) != std::string_view::npos; };
@@ -72,7 +84,7 @@ const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
   for (const Label& label : sorted_unique)
     characters += label.name.size() + label.value.size() + kAfterName + kAfterValue;
   void* block = ::operator new(sizeof(Rep) + (sorted_unique.size() + 1) * sizeof(Rep::Place) + characters);
-  Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(sorted_unique.size()) & 0x7fffffff, 1, 0};
+  Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(sorted_unique.size()) & 0x3fffffff, 1, 0, 0};
   auto* place = reinterpret_cast<Rep::Place*>(rep + 1);
   char* const text = reinterpret_cast<char*>(place + rep->count + 1);
   std::uint32_t at = 0;
@@ -83,7 +95,7 @@ const Labels::Rep* Labels::make(std::vector<Label>& sorted_unique) {
   };
   const auto put_hashed = [&](std::string_view part) {
     put(part);
-    hash = base::fnv1a("\xff", base::fnv1a(part, hash));  // Prometheus' fingerprint: name 0xff value 0xff
+    hash = hashed(part, hash);
   };
   for (const Label& label : sorted_unique) {
     if (label.name == kMetricName || is_escaped(label.value)) rep->is_page_text = 0;
@@ -115,6 +127,7 @@ Labels::Labels(const Labels& other) noexcept : rep_(other.rep_) {
 
 Labels::~Labels() {
   if (!rep_ || rep_->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (rep_->is_joined) rep_->parts().~Parts();
   rep_->~Rep();
   ::operator delete(const_cast<Rep*>(rep_));
 }
@@ -122,6 +135,12 @@ Labels::~Labels() {
 std::size_t Labels::size() const { return rep_ ? rep_->count : 0; }
 Label Labels::operator[](std::size_t i) const { return rep_->at(i); }
 std::uint64_t Labels::hash() const { return rep_ ? rep_->hash : base::kFnvOffset; }
+
+std::size_t Labels::bytes() const {
+  if (!rep_) return 0;
+  if (rep_->is_joined) return sizeof(Rep) + sizeof(Rep::Parts);
+  return sizeof(Rep) + (rep_->count + 1) * sizeof(Rep::Place) + rep_->places()[rep_->count].name;
+}
 
 std::string_view Labels::get(std::string_view name) const {
   // Sets are small (about ten labels): a scan beats a binary search.
@@ -140,6 +159,7 @@ Labels Labels::with(std::string_view name, std::string_view value) const {
 
 Labels Labels::without(std::string_view name) const {
   if (!has(name)) return *this;
+  if (rep_->is_joined && rep_->parts().first.size() == 1 && rep_->at(0).name == name) return rep_->parts().rest;
   std::vector<Label> labels;
   labels.reserve(size());
   for (const Label label : *this)
@@ -151,6 +171,17 @@ Labels Labels::merged(const Labels& over) const {
   std::vector<Label> labels(begin(), end());
   labels.insert(labels.end(), over.begin(), over.end());
   return Labels(std::move(labels));
+}
+
+Labels Labels::joined(const Labels& rest) const {
+  if (empty()) return rest;
+  if (rest.empty()) return *this;
+  if (rep_->is_joined || rest.rep_->is_joined || !((*this)[size() - 1].name < rest[0].name)) return merged(rest);
+  void* block = ::operator new(sizeof(Rep) + sizeof(Rep::Parts));
+  Rep* rep = new (block) Rep{1, static_cast<std::uint32_t>(size() + rest.size()) & 0x3fffffff, 0, 1, hash()};
+  new (rep + 1) Rep::Parts{*this, rest};
+  for (const Label label : rest) rep->hash = hashed(label.value, hashed(label.name, rep->hash));
+  return Labels(static_cast<const Rep*>(rep));
 }
 
 std::optional<std::string_view> Labels::page_text() const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace rules {
 namespace {
@@ -70,9 +71,8 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
   for (config::RuleGroup& source : groups) {
     CompiledGroupPtr group(new CompiledGroup);
     group->source = std::move(source);
-    for (const config::Rule& rule : group->source.rules) {
+    for (config::Rule& rule : std::exchange(group->source.rules, {})) {
       CompiledRule compiled;
-      compiled.source = rule;
       promql::Parsed parsed = promql::parse(rule.expr, compat);
       for (const promql::ParseError& error : rule.expr.empty() ? std::vector<promql::ParseError>{} : parsed.errors)
         errors.add(place_of(rule.expr_place, error.line, error.column), rule.path + ".expr", error.to_string());
@@ -82,13 +82,18 @@ std::vector<CompiledGroupPtr> compile(std::vector<config::RuleGroup> groups, pro
         compiled.needs = promql::needs(*compiled.expr);
       }
       compiled.fixed = labels_of(group->source, rule);
-      if (compiled.alerting()) {
+      if (!rule.alert.empty()) {
         compile_templates(rule, compiled.fixed, rule.labels, rule.label_places, "labels", compat, compiled.labels,
                           errors);
         compile_templates(rule, rule.annotations, rule.annotations, rule.annotation_places, "annotations", compat,
                           compiled.annotations, errors);
       }
-      if (compiled.expr) group->rules.push_back(std::move(compiled));
+      if (!compiled.expr) continue;
+      // What stands in the templates, and where, is known there.
+      rule.annotations = {};
+      rule.label_places = rule.annotation_places = {};
+      compiled.source = std::move(rule);
+      group->rules.push_back(std::move(compiled));
     }
     out.push_back(std::move(group));
   }
@@ -114,7 +119,10 @@ bool CompiledRule::reads(const model::Labels& series) const {
 bool same_rule(const CompiledRule& a, const CompiledRule& b) {
   return a.source.record == b.source.record && a.source.alert == b.source.alert && a.query == b.query &&
          a.source.for_duration == b.source.for_duration && a.source.keep_firing_for == b.source.keep_firing_for &&
-         a.fixed == b.fixed && a.source.annotations == b.source.annotations;
+         a.fixed == b.fixed &&
+         std::equal(
+             a.annotations.begin(), a.annotations.end(), b.annotations.begin(), b.annotations.end(),
+             [](const auto& x, const auto& y) { return x.first == y.first && x.second.text() == y.second.text(); });
 }
 
 bool same_group(const CompiledGroup& a, const CompiledGroup& b) {

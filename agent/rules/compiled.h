@@ -13,7 +13,7 @@
 namespace rules {
 
 struct CompiledRule {
-  config::Rule source;
+  config::Rule source;  // without annotations, which stand below
   promql::ExprPtr expr;
   std::string query;                                                // the canonical form of the expression
   std::vector<promql::Needs> needs;                                 // what it reads
@@ -27,7 +27,7 @@ struct CompiledRule {
 };
 
 struct CompiledGroup {
-  config::RuleGroup source;
+  config::RuleGroup source;  // without its rules, which stand below
   std::vector<CompiledRule> rules;
 };
 

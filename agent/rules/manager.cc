@@ -381,13 +381,11 @@ std::vector<GroupStatus> Manager::groups() const {
       rule.type = live.rule->alerting() ? model::RuleType::alerting : model::RuleType::recording;
       rule.for_duration = live.rule->source.for_duration;
       rule.keep_firing_for = live.rule->source.keep_firing_for;
-      const auto texts = [](const std::vector<std::pair<std::string, std::string>>& pairs) {
-        std::vector<model::Label> labels;
-        for (const auto& [name, text] : pairs) labels.push_back({name, text});
-        return model::Labels(std::move(labels));
-      };
-      rule.labels = texts(live.rule->fixed);
-      rule.annotations = texts(live.rule->source.annotations);
+      std::vector<model::Label> fixed, annotations;
+      for (const auto& [name, text] : live.rule->fixed) fixed.push_back({name, text});
+      for (const auto& [name, text] : live.rule->annotations) annotations.push_back({name, text.text()});
+      rule.labels = model::Labels(std::move(fixed));
+      rule.annotations = model::Labels(std::move(annotations));
       if (live.evaluated) rule.health = live.error.empty() ? model::RuleHealth::ok : model::RuleHealth::err;
       rule.last_error = live.error;
       rule.last_evaluation = live.last_evaluation;

@@ -57,8 +57,8 @@ void learn(std::uint64_t& mean, std::uint64_t z) {
 
 class Reader {
  public:
-  Reader(const Chunk& chunk, const std::uint64_t* words)
-      : words_(words), end_(chunk.bit_count), left_(chunk.count), track_(chunk.first()) {}
+  Reader(const ChunkHead& head, const std::uint64_t* words)
+      : words_(words), end_(head.bit_count), left_(head.count), track_(head.first()) {}
 
   bool next(model::Sample& out) {
     if (left_ == 0) return false;
@@ -202,7 +202,7 @@ void Track::go_on(std::uint64_t count) {
   bits = bits_of(m, exponent);
 }
 
-Track Chunk::first() const {
+Track ChunkHead::first() const {
   Track out;
   out.t = static_cast<std::uint64_t>(first_t);
   out.step = first_step;
@@ -224,17 +224,17 @@ void Chunk::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>&
 }
 model::Sample Chunk::last_at(std::int64_t at) const { return read_last(Reader(*this, words.get()), at); }
 
-std::size_t Chunk::count_between(std::int64_t from, std::int64_t to) const {
+std::size_t ChunkHead::count_between(std::int64_t from, std::int64_t to) const {
   if (last_t < from || first_t > to) return 0;
   if (bit_count > 0 || first_step == 0) return count;
-  Chunk part = *this;
+  ChunkHead part = *this;
   part.shorten(from);
   if (part.first_t > to) return 0;
   const std::uint64_t span = static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(part.first_t);
   return std::min<std::size_t>(part.count, span / first_step + 1);
 }
 
-std::uint32_t Chunk::shorten(std::int64_t cutoff) {
+std::uint32_t ChunkHead::shorten(std::int64_t cutoff) {
   if (bit_count > 0 || first_t >= cutoff || first_step == 0) return 0;
   const Track at = first();
   const std::uint64_t before = static_cast<std::uint64_t>(cutoff) - static_cast<std::uint64_t>(first_t);
@@ -249,16 +249,34 @@ std::uint32_t Chunk::shorten(std::int64_t cutoff) {
   return static_cast<std::uint32_t>(gone);
 }
 
-void ChunkWriter::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
-  read_span(Reader(head_, words_.data()), from, to, out);
+std::uint64_t ChunkHead::row_bits(std::uint32_t n) const {
+  if (first_rise == 0) return first_bits;
+  const auto m = static_cast<std::uint64_t>(std::llrint(std::bit_cast<double>(first_bits)));  // it is whole
+  return bits_of(m + n * static_cast<std::uint64_t>(std::int64_t{first_rise}), 0);
 }
-model::Sample ChunkWriter::last_at(std::int64_t at) const { return read_last(Reader(head_, words_.data()), at); }
+
+void ChunkWriter::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
+  read_span(Reader(head_, tail_ ? tail_->words.data() : nullptr), from, to, out);
+}
+model::Sample ChunkWriter::last_at(std::int64_t at) const {
+  return read_last(Reader(head_, tail_ ? tail_->words.data() : nullptr), at);
+}
+
+model::Sample ChunkWriter::newest() const {
+  return {head_.last_t, std::bit_cast<double>(tail_ ? tail_->track.bits : head_.row_bits(head_.count - 1))};
+}
+
+std::optional<model::Sample> ChunkWriter::before_newest() const {
+  if (head_.count < 2) return std::nullopt;
+  if (tail_) return tail_->before;
+  return model::Sample{head_.last_t - head_.first_step, std::bit_cast<double>(head_.row_bits(head_.count - 2))};
+}
 
 Chunk ChunkWriter::sealed() const {
-  Chunk out = head_;
-  if (words_.empty()) return out;
-  const auto words = std::make_shared_for_overwrite<std::uint64_t[]>(words_.size());
-  std::copy(words_.begin(), words_.end(), words.get());
+  Chunk out{head_, {}};
+  if (!tail_) return out;
+  const auto words = std::make_shared_for_overwrite<std::uint64_t[]>(tail_->words.size());
+  std::copy(tail_->words.begin(), tail_->words.end(), words.get());
   out.words = words;
   return out;
 }
@@ -266,72 +284,83 @@ Chunk ChunkWriter::sealed() const {
 void ChunkWriter::shift(std::int64_t by) {
   head_.first_t += by;
   head_.last_t += by;
-  track_.t += static_cast<std::uint64_t>(by);
+  if (!tail_) return;
+  tail_->track.t += static_cast<std::uint64_t>(by);
+  tail_->before.t += by;
 }
 
 void ChunkWriter::start(model::Sample first) {
-  words_.clear();
-  row_ = 0;
+  tail_.reset();
   head_ = {};
   head_.first_t = head_.last_t = first.t;
   head_.first_bits = std::bit_cast<std::uint64_t>(first.v);
   head_.count = 1;
-  track_ = head_.first();
 }
 
 bool ChunkWriter::expects(model::Sample next) const {
-  return track_.t + track_.step == static_cast<std::uint64_t>(next.t) &&
-         track_.expected_bits() == std::bit_cast<std::uint64_t>(next.v);
+  const std::uint64_t step = tail_ ? tail_->track.step : head_.first_step;
+  const std::uint64_t bits = tail_ ? tail_->track.expected_bits() : head_.row_bits(head_.count);
+  return static_cast<std::uint64_t>(head_.last_t) + step == static_cast<std::uint64_t>(next.t) &&
+         bits == std::bit_cast<std::uint64_t>(next.v);
 }
 
 void ChunkWriter::append(model::Sample sample) {
   const std::uint64_t bits = std::bit_cast<std::uint64_t>(sample.v);
   const auto t = static_cast<std::uint64_t>(sample.t);
   if (head_.count == 1) note_second(t, bits);
+  const bool is_expected = expects(sample);
+  if (!is_expected && !tail_) {
+    tail_ = std::make_unique<Tail>();
+    tail_->row = head_.count - 1;
+    tail_->track = head_.first();
+    tail_->track.go_on(tail_->row);
+  }
+  if (tail_) tail_->before = newest();
   ++head_.count;
   head_.last_t = sample.t;
-  if (expects(sample)) {
-    ++row_;
-    return track_.go_on();
+  if (is_expected) {
+    if (!tail_) return;
+    ++tail_->row;
+    return tail_->track.go_on();
   }
   write_row();
   write(1, 1);
-  const bool is_value_expected = track_.expected_bits() == bits;
+  Track& track = tail_->track;
+  const bool is_value_expected = track.expected_bits() == bits;
   write_time(t);
   if (is_value_expected) {
-    write(track_.is_decimal ? 0b10 : 0, track_.is_decimal ? 2 : 1);
-    if (track_.is_decimal && !track_.is_odd) track_.m += track_.rise;
-  } else if (track_.is_decimal) {
+    write(track.is_decimal ? 0b10 : 0, track.is_decimal ? 2 : 1);
+    if (track.is_decimal && !track.is_odd) track.m += track.rise;
+  } else if (track.is_decimal) {
     write_decimal(bits);
   } else {
     write_difference(bits);
   }
-  track_.bits = bits;
+  track.bits = bits;
 }
 
 // What the head can hold of the way from the first sample to the second is expected of all.
 void ChunkWriter::note_second(std::uint64_t t, std::uint64_t bits) {
-  if ((t - track_.t) >> 32 == 0) head_.first_step = static_cast<std::uint32_t>(t - track_.t);
-  if (track_.is_decimal && !track_.is_odd && track_.exponent == 0) {
-    const auto second = decimal_of(bits, 0);
-    const auto rise = second ? static_cast<std::int64_t>(second->m - track_.m) : 0;
-    if (second && second->exponent == 0 && rise == static_cast<std::int32_t>(rise))
-      head_.first_rise = static_cast<std::int32_t>(rise);
-  }
-  track_ = head_.first();
+  const Track first = head_.first();
+  if ((t - first.t) >> 32 == 0) head_.first_step = static_cast<std::uint32_t>(t - first.t);
+  if (!first.is_decimal || first.is_odd || first.exponent != 0) return;
+  const auto second = decimal_of(bits, 0);
+  const auto rise = second ? static_cast<std::int64_t>(second->m - first.m) : 0;
+  if (second && second->exponent == 0 && rise == static_cast<std::int32_t>(rise))
+    head_.first_rise = static_cast<std::int32_t>(rise);
 }
 
 void ChunkWriter::write(std::uint64_t value, unsigned width) {
   if (width == 0) return;
-  const unsigned free = static_cast<unsigned>(words_.size() * 64 - head_.bit_count);
+  const unsigned free = static_cast<unsigned>(tail_->words.size() * 64 - head_.bit_count);
   head_.bit_count += width;
   if (free == 0) {
-    words_.push_back(value << (64 - width));
+    tail_->words.push_back(value << (64 - width));
   } else if (width <= free) {
-    words_.back() |= value << (free - width);
+    tail_->words.back() |= value << (free - width);
   } else {
-    words_.back() |= value >> (width - free);
-    words_.push_back(value << (64 - (width - free)));
+    tail_->words.back() |= value >> (width - free);
+    tail_->words.push_back(value << (64 - (width - free)));
   }
 }
 
@@ -342,18 +371,18 @@ void ChunkWriter::write_number(std::uint64_t z) {
 }
 
 void ChunkWriter::write_row() {
-  if (row_ == 0) return;
-  const auto width = static_cast<unsigned>(std::bit_width(row_));
+  if (tail_->row == 0) return;
+  const auto width = static_cast<unsigned>(std::bit_width(tail_->row));
   write(0, width);  // the mark of a row, and the zeros of gamma
-  write(row_, width);
-  row_ = 0;
+  write(tail_->row, width);
+  tail_->row = 0;
 }
 
 void ChunkWriter::write_time(std::uint64_t t) {
-  const std::uint64_t step = t - track_.t;
-  const std::uint64_t z = zigzag(step - track_.step);
-  track_.step = step;
-  track_.t = t;
+  const std::uint64_t step = t - tail_->track.t;
+  const std::uint64_t z = zigzag(step - tail_->track.step);
+  tail_->track.step = step;
+  tail_->track.t = t;
   if (z == 0) return write(0, 1);
   const auto fits = [z](const TimeCode& code) { return code.width == 64 || z >> code.width == 0; };
   const TimeCode& code = *std::find_if(std::begin(kTimeCodes), std::end(kTimeCodes), fits);
@@ -363,32 +392,32 @@ void ChunkWriter::write_time(std::uint64_t t) {
 
 void ChunkWriter::write_decimal(std::uint64_t bits) {
   const bool is_finite = std::isfinite(std::bit_cast<double>(bits));
-  const auto decimal = is_finite ? decimal_of(bits, track_.exponent) : std::nullopt;
+  const auto decimal = is_finite ? decimal_of(bits, tail_->track.exponent) : std::nullopt;
   if (!decimal) {
     write(0b111, 3);
     write(bits, 64);
     write(is_finite ? 1 : 0, 1);
-    track_.is_decimal = !is_finite;
-    track_.is_odd = true;
+    tail_->track.is_decimal = !is_finite;
+    tail_->track.is_odd = true;
     return;
   }
-  track_.is_odd = false;
-  if (decimal->exponent == track_.exponent) {
-    track_.rise = decimal->m - track_.m;
+  tail_->track.is_odd = false;
+  if (decimal->exponent == tail_->track.exponent) {
+    tail_->track.rise = decimal->m - tail_->track.m;
     write(0, 1);
-    write_rice(zigzag(track_.rise));
+    write_rice(zigzag(tail_->track.rise));
   } else {
     write(0b110, 3);
     write(decimal->exponent, 4);
     write_number(zigzag(decimal->m));
-    track_.exponent = static_cast<std::uint8_t>(decimal->exponent);
-    track_.rise = 0;
+    tail_->track.exponent = static_cast<std::uint8_t>(decimal->exponent);
+    tail_->track.rise = 0;
   }
-  track_.m = decimal->m;
+  tail_->track.m = decimal->m;
 }
 
 void ChunkWriter::write_rice(std::uint64_t z) {
-  const unsigned k = rice_bits(track_.mean);
+  const unsigned k = rice_bits(tail_->track.mean);
   const std::uint64_t ones = z >> k;
   if (ones < kMostOnes) {
     write((std::uint64_t{1} << (ones + 1)) - 2, static_cast<unsigned>(ones) + 1);
@@ -397,29 +426,23 @@ void ChunkWriter::write_rice(std::uint64_t z) {
     write((1u << kMostOnes) - 1, kMostOnes);
     write_number(z);
   }
-  learn(track_.mean, z);
+  learn(tail_->track.mean, z);
 }
 
 void ChunkWriter::write_difference(std::uint64_t bits) {
-  const std::uint64_t x = bits ^ track_.bits;
+  const std::uint64_t x = bits ^ tail_->track.bits;
   const auto lead = static_cast<unsigned>(std::min(std::countl_zero(x), 31));
   const auto trail = static_cast<unsigned>(std::countr_zero(x));
-  if (track_.width != 0 && lead >= track_.lead && trail >= 64u - track_.lead - track_.width) {
+  if (tail_->track.width != 0 && lead >= tail_->track.lead && trail >= 64u - tail_->track.lead - tail_->track.width) {
     write(0b10, 2);
   } else {
-    track_.lead = static_cast<std::uint8_t>(lead);
-    track_.width = static_cast<std::uint8_t>(64 - lead - trail);
+    tail_->track.lead = static_cast<std::uint8_t>(lead);
+    tail_->track.width = static_cast<std::uint8_t>(64 - lead - trail);
     write(0b11, 2);
-    write(track_.lead, 5);
-    write(track_.width - 1u, 6);
+    write(tail_->track.lead, 5);
+    write(tail_->track.width - 1u, 6);
   }
-  write(x >> (64u - track_.lead - track_.width), track_.width);
-}
-
-std::uint32_t ChunkWriter::shorten(std::int64_t cutoff) {
-  const std::uint32_t gone = head_.shorten(cutoff);
-  row_ -= gone;
-  return gone;
+  write(x >> (64u - tail_->track.lead - tail_->track.width), tail_->track.width);
 }
 
 void ChunkWriter::replace_last(double value) {

@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "model/sample.h"
@@ -48,7 +49,8 @@ struct Track {
   void go_on(std::uint64_t count = 1);  // by samples that are as expected
 };
 
-struct Chunk {
+// Of a chunk, all but its bits. It says all of one that is a single row.
+struct ChunkHead {
   std::int64_t first_t = 0;
   std::int64_t last_t = 0;
   std::uint64_t first_bits = 0;
@@ -56,19 +58,25 @@ struct Chunk {
   std::int32_t first_rise = 0;   // of the value, if both are whole numbers; the same
   std::uint32_t count = 0;
   std::uint32_t bit_count = 0;
-  std::shared_ptr<const std::uint64_t[]> words{};
 
   Track first() const;
+  // How many samples a read of [from, to] may give: exactly, if the chunk is one row.
+  std::size_t count_between(std::int64_t from, std::int64_t to) const;
+  // Drops the samples before `cutoff` of a chunk that is one row, of which at least one is kept. Returns how many went.
+  std::uint32_t shorten(std::int64_t cutoff);
+  // The value of the n-th sample of a chunk that is one row, which may be the one that is expected next.
+  std::uint64_t row_bits(std::uint32_t n) const;
+};
+
+struct Chunk : ChunkHead {
+  std::shared_ptr<const std::uint64_t[]> words{};
+
   std::size_t word_count() const { return (bit_count + 63) / 64; }
   std::size_t bytes() const { return sizeof(Chunk) + word_count() * sizeof(std::uint64_t); }
   // Appends the samples with from <= t <= to to `out`.
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   // The newest sample with t <= at; at >= first_t.
   model::Sample last_at(std::int64_t at) const;
-  // How many samples a read of [from, to] may give: exactly, if the chunk is one row.
-  std::size_t count_between(std::int64_t from, std::int64_t to) const;
-  // Drops the samples before `cutoff` of a chunk that is one row, of which at least one is kept. Returns how many went.
-  std::uint32_t shorten(std::int64_t cutoff);
 };
 
 // Fills one Chunk after the other; must be given only samples that are newer than the last.
@@ -83,18 +91,29 @@ class ChunkWriter {
   std::int64_t first_t() const { return head_.first_t; }
   std::int64_t last_t() const { return head_.last_t; }
   std::size_t bit_count() const { return head_.bit_count; }
-  std::size_t bytes() const { return words_.capacity() * sizeof(std::uint64_t); }
+  std::size_t bytes() const { return tail_ ? sizeof(Tail) + tail_->words.capacity() * sizeof(std::uint64_t) : 0; }
   bool expects(model::Sample next) const;  // it would cost nothing
   std::size_t count_between(std::int64_t from, std::int64_t to) const { return head_.count_between(from, to); }
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   model::Sample last_at(std::int64_t at) const;  // as Chunk's
-  Chunk sealed() const;                          // a copy of what is there
-  void shift(std::int64_t by);                   // in time
+  // The newest sample, and the one before it if it is in this chunk: most questions are about now. Unless empty().
+  model::Sample newest() const;
+  std::optional<model::Sample> before_newest() const;
+  Chunk sealed() const;         // a copy of what is there
+  void shift(std::int64_t by);  // in time
   // The same samples, the last with another value.
   void replace_last(double value);
-  std::uint32_t shorten(std::int64_t cutoff);  // as Chunk's
+  std::uint32_t shorten(std::int64_t cutoff) { return head_.shorten(cutoff); }  // as Chunk's
 
  private:
+  // What writing needs beside the head. Most series are one row, for hours, and have none.
+  struct Tail {
+    std::vector<std::uint64_t> words{};
+    Track track{};           // after the last sample
+    model::Sample before{};  // the last but one
+    std::uint32_t row = 0;   // samples at the end that are as expected, and not written yet
+  };
+
   void note_second(std::uint64_t t, std::uint64_t bits);
   void write(std::uint64_t value, unsigned width);
   void write_number(std::uint64_t z);
@@ -104,10 +123,8 @@ class ChunkWriter {
   void write_difference(std::uint64_t bits);
   void write_rice(std::uint64_t z);
 
-  Chunk head_;  // without words
-  std::vector<std::uint64_t> words_;
-  Track track_;            // after the last sample
-  std::uint32_t row_ = 0;  // samples at the end that are as expected, and not written yet
+  ChunkHead head_;
+  std::unique_ptr<Tail> tail_;  // null: one row, without a bit
 };
 
 }  // namespace store

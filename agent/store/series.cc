@@ -1,41 +1,27 @@
 #include "store/series.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace store {
 namespace {
 constexpr std::size_t kChunkBits =
     3968;  // with the last sample it fits into 64 words, which are read within microseconds
-}
-
-Series::Series(model::Labels labels) : labels_(std::move(labels)) {
-  for (const model::Label& label : labels_)
-    label_bytes_ += static_cast<std::uint32_t>(label.name.size() + label.value.size() + 16);
-}
-
-std::size_t Series::bytes() const {
-  // Vectors of chunks keep some room; what they keep is near enough to what the chunks count themselves.
-  return sizeof(Series) + label_bytes_ + sealed_bytes_ + open_.bytes();
-}
+constexpr std::size_t kMoreChunks = 2;
+}  // namespace
 
 void Series::append(model::Sample sample, std::int64_t longest) {
-  recent_[next_] = sample;
-  next_ = (next_ + 1) % kRecent;
   ++samples_;
   if (!open_.empty()) {
     const auto span = static_cast<std::uint64_t>(sample.t) - static_cast<std::uint64_t>(open_.first_t());
     const bool is_full = open_.bit_count() >= kChunkBits || span >= static_cast<std::uint64_t>(longest);
     if (!is_full || (open_.bit_count() == 0 && open_.expects(sample))) return open_.append(sample);
+    // A vector that doubles would have room for as many again.
+    if (sealed_.size() == sealed_.capacity()) sealed_.reserve(sealed_.size() + kMoreChunks);
     sealed_.push_back(open_.sealed());
     sealed_bytes_ += static_cast<std::uint32_t>(sealed_.back().bytes());
   }
   open_.start(sample);
-}
-
-void Series::replace_newest(double value) {
-  model::Sample& newest = recent_[(next_ + kRecent - 1) % kRecent];
-  newest.v = value;
-  open_.replace_last(value);
 }
 
 std::vector<Chunk>::const_iterator Series::first_from(std::int64_t from) const {
@@ -43,23 +29,29 @@ std::vector<Chunk>::const_iterator Series::first_from(std::int64_t from) const {
 }
 
 void Series::read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const {
-  if (const std::size_t kept = recent_count(); kept > 0 && from >= recent(kept - 1).t) {
-    for (std::size_t age = kept; age-- > 0;)
-      if (const model::Sample& sample = recent(age); sample.t >= from && sample.t <= to) out.push_back(sample);
+  if (empty()) return;
+  // Most questions are about now: nothing is decoded for them.
+  const model::Sample newest = open_.newest();
+  const std::optional<model::Sample> before = open_.before_newest();
+  if (from >= (before ? before->t : newest.t)) {
+    if (before && before->t >= from && before->t <= to) out.push_back(*before);
+    if (newest.t >= from && newest.t <= to) out.push_back(newest);
     return;
   }
   for (auto chunk = first_from(from); chunk != sealed_.end() && chunk->first_t <= to; ++chunk)
     chunk->read(from, to, out);
-  if (!open_.empty() && open_.first_t() <= to) open_.read(from, to, out);
+  if (open_.first_t() <= to) open_.read(from, to, out);
 }
 
 bool Series::last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const {
-  for (std::size_t age = 0; age < recent_count(); ++age) {
-    if (recent(age).t > at) continue;
-    out = recent(age);
+  if (empty()) return false;
+  out = open_.newest();
+  if (out.t <= at) return out.t >= not_before;
+  if (const auto before = open_.before_newest(); before && before->t <= at) {
+    out = *before;
     return out.t >= not_before;
   }
-  if (!open_.empty() && open_.first_t() <= at) {
+  if (open_.first_t() <= at) {
     out = open_.last_at(at);
     return out.t >= not_before;
   }
@@ -99,7 +91,6 @@ void Series::shift(std::int64_t by) {
     chunk.last_t += by;
   }
   open_.shift(by);
-  for (model::Sample& sample : recent_) sample.t += by;
 }
 
 std::size_t Series::expire(std::int64_t cutoff) {

@@ -1,10 +1,9 @@
-// The samples of one series: sealed chunks, one that is being filled, and the newest two as they are, because most
-// questions are about now. Loop thread only.
+// The samples of one series: sealed chunks, and one that is being filled. Loop thread only.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "model/labels.h"
@@ -15,19 +14,20 @@ namespace store {
 
 class Series {
  public:
-  explicit Series(model::Labels labels);
+  explicit Series(model::Labels labels) : labels_(std::move(labels)) {}
 
   const model::Labels& labels() const { return labels_; }
   std::size_t samples() const { return samples_; }
-  std::size_t bytes() const;
+  // Without the labels, near enough.
+  std::size_t bytes() const { return sizeof(Series) + sealed_bytes_ + open_.bytes(); }
   bool empty() const { return samples_ == 0; }
-  model::Sample newest() const { return recent_[(next_ + kRecent - 1) % kRecent]; }  // unless empty()
+  model::Sample newest() const { return open_.newest(); }  // unless empty()
 
   // `sample` is newer than newest(). A chunk is closed when it is full or spans `longest` milliseconds. A row of
   // samples that are all as expected stays one chunk, however long it is.
   void append(model::Sample sample, std::int64_t longest);
   // Gives the newest sample another value.
-  void replace_newest(double value);
+  void replace_newest(double value) { open_.replace_last(value); }
   void read(std::int64_t from, std::int64_t to, std::vector<model::Sample>& out) const;
   bool last_at(std::int64_t not_before, std::int64_t at, model::Sample& out) const;
   // The chunks with a sample in [from, to], the last of them as it is now.
@@ -44,19 +44,13 @@ class Series {
   std::size_t expire(std::int64_t cutoff);
 
  private:
-  static constexpr std::size_t kRecent = 2;
   std::vector<Chunk>::const_iterator first_from(std::int64_t from) const;
-  std::size_t recent_count() const { return samples_ < kRecent ? samples_ : kRecent; }
-  const model::Sample& recent(std::size_t age) const { return recent_[(next_ + 2 * kRecent - 1 - age) % kRecent]; }
 
   model::Labels labels_;
   std::vector<Chunk> sealed_;  // oldest first
   ChunkWriter open_;           // the newest; empty only in an empty series
   std::uint32_t samples_ = 0;
-  std::uint32_t label_bytes_ = 0;
   std::uint32_t sealed_bytes_ = 0;
-  std::uint32_t next_ = 0;
-  std::array<model::Sample, kRecent> recent_{};
 };
 
 }  // namespace store

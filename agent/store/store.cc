@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <unordered_map>
 
 #include "store/postings.h"
 #include "store/room.h"
 #include "store/series.h"
+#include "store/series_index.h"
 
 namespace store {
 
@@ -27,7 +27,7 @@ struct Store::Rep {
   Options options;
   std::vector<std::unique_ptr<Series>> slots;  // by id; null: free
   std::vector<SeriesId> free;
-  std::unordered_map<model::Labels, SeriesId, model::LabelsHash> by_labels;
+  SeriesIndex by_labels{[this](SeriesId id) -> const model::Labels& { return slots[id]->labels(); }};
   Postings postings;
   Room room;
   std::uint64_t generation = 1;
@@ -87,8 +87,8 @@ base::Result<SeriesId> Store::Rep::make(const model::Labels& labels, Writer writ
     free.pop_back();
   }
   slots[id] = std::make_unique<Series>(labels);
-  bytes += slots[id]->bytes();
-  by_labels.emplace(labels, id);
+  bytes += slots[id]->bytes() + labels.bytes();
+  by_labels.add(id, labels);
   room.came(id, writer);
   postings.add(id, labels);
   ++generation;
@@ -98,9 +98,9 @@ base::Result<SeriesId> Store::Rep::make(const model::Labels& labels, Writer writ
 void Store::Rep::remove(SeriesId id) {
   std::unique_ptr<Series>& series = slots[id];
   samples -= series->samples();
-  bytes -= series->empty() ? 0 : series->bytes();
+  bytes -= series->bytes() + series->labels().bytes();
   postings.remove(id, series->labels());
-  by_labels.erase(series->labels());
+  by_labels.remove(id, series->labels());
   room.left(id);
   series.reset();
   free.push_back(id);
@@ -113,14 +113,10 @@ Store::Store(Store&&) noexcept = default;
 
 base::Result<SeriesId> Store::series(const model::Labels& labels, Writer writer) {
   const auto found = rep_->by_labels.find(labels);
-  return found == rep_->by_labels.end() ? rep_->make(labels, writer) : base::Result<SeriesId>(found->second);
+  return found ? base::Result<SeriesId>(*found) : rep_->make(labels, writer);
 }
 
-std::optional<SeriesId> Store::find(const model::Labels& labels) const {
-  const auto found = rep_->by_labels.find(labels);
-  if (found == rep_->by_labels.end()) return {};
-  return found->second;
-}
+std::optional<SeriesId> Store::find(const model::Labels& labels) const { return rep_->by_labels.find(labels); }
 
 base::Result<> Store::append(const model::Labels& labels, model::Sample sample) {
   TRY(const SeriesId id, series(labels));
@@ -181,15 +177,25 @@ void Store::shift(std::int64_t by) {
 }
 
 void Store::expire(std::int64_t now) {
+  for (SeriesId next = 0; next < end();) next = expire(now, next, end());
+}
+
+SeriesId Store::expire(std::int64_t now, SeriesId from, SeriesId count) {
+  constexpr int kMostGone = 16;  // of hundreds of thousands each takes some 100 µs: it stands in long lists
+  int gone = 0;
   const std::int64_t cutoff = now - rep_->options.retention.count();
-  for (SeriesId id = 0; id < rep_->slots.size(); ++id) {
+  const SeriesId past = from + std::min(count, end() - std::min(from, end()));
+  for (SeriesId id = from; id < past; ++id) {
     std::unique_ptr<Series>& series = rep_->slots[id];
     if (!series) continue;
     const std::size_t before = series->bytes();
     rep_->samples -= series->expire(cutoff);
-    rep_->bytes -= before - (series->empty() ? 0 : series->bytes());
-    if (series->empty()) rep_->remove(id);
+    rep_->bytes -= before - series->bytes();
+    if (!series->empty()) continue;
+    rep_->remove(id);
+    if (++gone == kMostGone) return id + 1;
   }
+  return past;
 }
 
 Stats Store::stats() const {

@@ -114,6 +114,9 @@ class Store {
   void shift(std::int64_t by);
   // Drops samples older than now - retention, and series without samples. Call now and then (every minute).
   void expire(std::int64_t now);
+  // A part of that, for who has other things to do in between: from this id on, until `count` series were looked at or
+  // some have gone, which takes longer. Returns the next id, end() after the last.
+  SeriesId expire(std::int64_t now, SeriesId from, SeriesId count);
   Stats stats() const;
 
  private:

@@ -2,33 +2,43 @@
 
 #include <fmt/format.h>
 
+#include "base/check.h"
 #include "templates/ast.h"
 #include "templates/interpreter.h"
 
 namespace templates {
+namespace {
 
-Template::Template(std::string name, std::string text, std::unique_ptr<Tree> tree)
-    : name_(std::move(name)), text_(std::move(text)), tree_(std::move(tree)) {}
-Template::Template(Template&&) noexcept = default;
-Template& Template::operator=(Template&&) noexcept = default;
-Template::~Template() = default;
+bool has_actions(std::string_view text) { return text.find("{{") != std::string_view::npos; }
 
-base::Result<Template> Template::parse(std::string_view name, std::string_view text, promql::Compat compat) {
-  std::string full_name = "__alert_" + std::string(name);
-  if (text.find("{{") == std::string_view::npos) return Template(std::move(full_name), std::string(text), nullptr);
-  TRY(Tree tree, parse_template(text, compat == promql::Compat::v2 ? Dialect::rule_2 : Dialect::rule));
-  return Template(std::move(full_name), std::string(text), std::make_unique<Tree>(std::move(tree)));
+}  // namespace
+
+OpenTemplate::OpenTemplate(const Template& of, std::unique_ptr<const Tree> tree) : of_(&of), tree_(std::move(tree)) {}
+OpenTemplate::OpenTemplate(OpenTemplate&&) noexcept = default;
+OpenTemplate::~OpenTemplate() = default;
+
+base::Result<std::string> OpenTemplate::execute(const TemplateData& data, const TemplateContext& context) const {
+  if (!tree_) return of_->text_;
+  return Interpreter(*tree_, of_->name_, data, context).run();
 }
 
-base::Result<std::string> Template::execute(const TemplateData& data, const TemplateContext& context) const {
-  if (!tree_) return text_;
-  return Interpreter(*tree_, name_, data, context).run();
-}
-
-std::string Template::expand(const TemplateData& data, const TemplateContext& context) const {
+std::string OpenTemplate::expand(const TemplateData& data, const TemplateContext& context) const {
   auto text = execute(data, context);
   if (text) return std::move(*text);
-  return fmt::format("<error expanding template: error executing template {}: {}>", name_, text.error().text);
+  return fmt::format("<error expanding template: error executing template {}: {}>", of_->name_, text.error().text);
+}
+
+base::Result<Template> Template::parse(std::string_view name, std::string_view text, promql::Compat compat) {
+  const Dialect dialect = compat == promql::Compat::v2 ? Dialect::rule_2 : Dialect::rule;
+  if (has_actions(text)) TRY_VOID(parse_template(text, dialect));
+  return Template("__alert_" + std::string(name), std::string(text), dialect);
+}
+
+OpenTemplate Template::open() const {
+  if (!has_actions(text_)) return {*this, nullptr};
+  base::Result<Tree> tree = parse_template(text_, dialect_);
+  CHECK(tree.has_value());  // it was, when it was read
+  return {*this, std::make_unique<const Tree>(std::move(*tree))};
 }
 
 }  // namespace templates

@@ -1,6 +1,9 @@
 // What a sample costs in memory and in time, for the kinds of series that an agent has, and what a whole http probe
-// costs with its 31 series once the retention has gone round. One JSON line for each; judges nothing.
+// costs with its 31 series once the retention has gone round. One JSON line for each; judges nothing. `kib_per_set` is
+// what the store counts, `heap_kib_per_set` what malloc gave out for it, labels and look-up tables included.
 #include "store/store.h"
+
+#include <malloc.h>
 
 #include <chrono>
 #include <cmath>
@@ -37,6 +40,11 @@ double value_of(Kind kind, double before, base::Random& random) {
   return random.unit();
 }
 
+std::size_t heap_in_use() {
+  const auto info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 double nanoseconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
 }
@@ -44,14 +52,23 @@ double nanoseconds_since(std::chrono::steady_clock::time_point start) {
 // `copies` series of each of `kinds`, which take their samples together, as the series of a probe do.
 void measure(const char* name, const std::vector<Kind>& kinds, int copies, std::uint64_t late_ms) {
   base::Random random(1);
+  const std::size_t heap_before = heap_in_use();
   const std::size_t count = kinds.size() * static_cast<std::size_t>(copies);
   store::Store store({.retention = base::Millis{kRetention}, .max_series = 2 * count + 100});
   std::vector<store::SeriesId> ids;
   std::vector<double> values(count);
-  for (std::size_t i = 0; i < count; ++i)
-    ids.push_back(*store.series({{"__name__", "probe_http_duration_seconds_" + std::to_string(i % kinds.size())},
-                                 {"service", "order"},
-                                 {"probe", "p" + std::to_string(i / kinds.size())}}));
+  model::Labels of_probe;
+  std::vector<model::Labels> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (names.size() < kinds.size())
+      names.push_back({{model::kMetricName, "probe_http_duration_seconds_" + std::to_string(i)}});
+    if (i % kinds.size() == 0)
+      of_probe = model::Labels{{"instance", "node1:10911"},
+                               {"job", "fettle"},
+                               {"probe", "p" + std::to_string(i / kinds.size())},
+                               {"service", "order"}};
+    ids.push_back(*store.series(names[i % kinds.size()].joined(of_probe)));
+  }
   const auto writing = std::chrono::steady_clock::now();
   std::int64_t now = kStart;
   for (int n = 0; n < kSamples; ++n) {
@@ -66,6 +83,8 @@ void measure(const char* name, const std::vector<Kind>& kinds, int copies, std::
   }
   const double appends = static_cast<double>(count) * kSamples;
   const double write_ns = nanoseconds_since(writing) / appends;
+
+  const std::size_t heap = heap_in_use() - heap_before;
 
   std::vector<model::Sample> out;
   std::size_t samples = 0;
@@ -84,9 +103,10 @@ void measure(const char* name, const std::vector<Kind>& kinds, int copies, std::
   const store::Stats stats = store.stats();
   std::printf(
       "{\"bench\": \"store\", \"series\": \"%s\", \"late_ms\": %d, \"bytes_per_sample\": %.2f, \"kib_per_set\": %.1f, "
-      "\"ns_per_append\": %.1f, \"ns_per_sample_read\": %.1f, \"ns_per_newest\": %.1f}\n",
+      "\"heap_kib_per_set\": %.1f, \"ns_per_append\": %.1f, \"ns_per_sample_read\": %.1f, \"ns_per_newest\": %.1f}\n",
       name, static_cast<int>(late_ms), static_cast<double>(stats.bytes) / static_cast<double>(stats.samples),
-      static_cast<double>(stats.bytes) / 1024 / copies, write_ns, read_ns, last_ns);
+      static_cast<double>(stats.bytes) / 1024 / copies, static_cast<double>(heap) / 1024 / copies, write_ns, read_ns,
+      last_ns);
 }
 
 // Those of a http probe on the metrics page: 16 that hardly ever change, 8 counters of runs, 6 durations and a sum.

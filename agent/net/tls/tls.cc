@@ -5,6 +5,8 @@
 #include <openssl/ssl.h>
 
 #include <array>
+#include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "base/check.h"
@@ -130,6 +132,7 @@ struct TlsContext::Rep {
   std::uint64_t id = 0;
   Context context;
   FileVersions tried;   // of the files when they were read last, for better or worse
+  std::mutex mutex;     // of the next one: who reads a configuration asks for it beside the loop
   std::string trouble;  // of the files that `context` was made of
 
   // A certificate and its key are two files that no rotation changes at once: between the two they do not fit, and the
@@ -147,8 +150,11 @@ struct TlsContext::Rep {
       return base::log::warn("a changed TLS file cannot be used; what was read before stays in use",
                              {{"files", files}, {"error", wrong}});
     context = *std::move(made);
-    trouble = wrong;
-    if (!trouble.empty()) return base::log::warn("a TLS file cannot be used", {{"files", files}, {"error", trouble}});
+    {
+      const std::lock_guard lock(mutex);
+      trouble = wrong;
+    }
+    if (!wrong.empty()) return base::log::warn("a TLS file cannot be used", {{"files", files}, {"error", wrong}});
     base::log::info("changed TLS files were read again", {{"files", files}});
   }
 };
@@ -157,17 +163,22 @@ TlsContext::TlsContext() : rep_(std::make_unique<Rep>()) {}
 TlsContext::~TlsContext() = default;
 
 base::Result<std::shared_ptr<TlsContext>> TlsContext::get(const TlsSettings& settings) {
-  static std::vector<std::weak_ptr<TlsContext>> made;  // loop thread only
-  std::erase_if(made, [](const auto& context) { return context.expired(); });
-  for (const auto& context : made)
-    if (auto alive = context.lock(); alive && alive->settings() == settings) return alive;
-
-  static std::uint64_t last_id = 0;
+  // A configuration is read on another thread, and the loop makes those of discovered targets meanwhile.
+  static std::mutex mutex;
+  static std::vector<std::weak_ptr<TlsContext>> made;
+  static std::atomic<std::uint64_t> last_id = 0;
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(made, [](const auto& context) { return context.expired(); });
+    for (const auto& context : made)
+      if (auto alive = context.lock(); alive && alive->settings() == settings) return alive;
+  }
   std::shared_ptr<TlsContext> context(new TlsContext);
   context->rep_->settings = settings;
   context->rep_->id = ++last_id;
   context->rep_->tried = versions_of(settings);  // before they are read: a change meanwhile is seen by the next look
   TRY(context->rep_->context, make_context(settings, context->rep_->trouble));
+  const std::lock_guard lock(mutex);
   made.push_back(context);
   return context;
 }
@@ -176,7 +187,10 @@ void* TlsContext::native() const {
   rep_->read_what_changed();
   return rep_->context.get();
 }
-const std::string& TlsContext::trouble() const { return rep_->trouble; }
+std::string TlsContext::trouble() const {
+  const std::lock_guard lock(rep_->mutex);
+  return rep_->trouble;
+}
 const TlsSettings& TlsContext::settings() const { return rep_->settings; }
 std::uint64_t TlsContext::id() const { return rep_->id; }
 

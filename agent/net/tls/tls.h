@@ -1,5 +1,5 @@
 // One TLS client configuration = one SSL_CTX, shared by all that use it (loading the system's CA bundle costs 50 ms).
-// Words as in Prometheus' tls_config. Contexts are made and used on the loop thread (the configuration is read there).
+// Words as in Prometheus' tls_config. Contexts are made on any thread, and used on the loop thread.
 // A file of theirs that changed is read again at the next connection; while it cannot be used, what was read before
 // stays in use.
 #pragma once
@@ -41,7 +41,7 @@ class TlsContext {  // opaque; one per distinct TlsSettings, made anew only when
   ~TlsContext();
   void* native() const;  // SSL_CTX*, until the next call; inside net/ and http/ only
   // Which file has never been read and why; "" once all were. As the last native() or get() found it.
-  const std::string& trouble() const;
+  std::string trouble() const;
   const TlsSettings& settings() const;
   // Another for each context that there ever was: connections of two are never shared.
   std::uint64_t id() const;

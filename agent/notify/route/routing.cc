@@ -107,6 +107,7 @@ std::shared_ptr<const Routing> Routing::parse(const config::AgentConfig& config,
        parse_list(config.mute_time_intervals, time_intervals_schema(), "mute_time_intervals", errors))
     out->intervals_.push_back(std::move(older));
   check_names(out->intervals_, errors);
+  for (NamedIntervals& each : out->intervals_) each.place = {};  // it holds the whole document
   out->receivers_ = std::move(names);
   if (config.route.is_null()) return out;
   const std::size_t before = errors.size();

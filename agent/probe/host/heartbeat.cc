@@ -2,6 +2,7 @@
 #include <pwd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/number.h"
@@ -147,9 +148,12 @@ class Heartbeat final : public Settings {
 
 std::optional<uid_t> user_named(const std::string& name) {
   if (const auto number = base::read_number<uid_t>(name)) return number;
-  const passwd* entry = ::getpwnam(name.c_str());  // the configuration is read on one thread
-  if (entry == nullptr) return std::nullopt;
-  return entry->pw_uid;
+  std::array<char, 16384> buffer{};
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwnam_r(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return found->pw_uid;
 }
 
 std::unique_ptr<const Settings> parse(const config::Node& node, const std::string& path, const Owner& owner,

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "fakes/http_get.h"
 #include "fakes/local_server.h"
@@ -179,6 +180,20 @@ TEST_CASE("a reload brings services and takes them away, with their metrics") {
   CHECK(has(agent.get("/api/v1/status/config"), "payment"));
   // The series of what is gone have ended.
   CHECK(has(agent.get("/api/v1/query?query=probe_success{service=%22order%22}"), R"("result":[]})"));
+}
+
+TEST_CASE("who asks for a reload while the configuration is being read has one of his own") {
+  const fakes::SilentServer order;
+  const Site site(watching("order", order.port()));
+  const Running agent(site);
+  REQUIRE(agent.error == "");
+  std::vector<std::future<std::string>> answers;
+  for (int i = 0; i < 4; ++i)
+    answers.push_back(std::async(std::launch::async, [&] { return agent.admin("POST", "/-/reload"); }));
+  for (std::future<std::string>& answer : answers) CHECK(has(answer.get(), R"({"status":"success","data":null})"));
+  site.write("fettle.yml", watching("payment", order.port()));
+  CHECK(has(agent.admin("POST", "/-/reload"), R"({"status":"success","data":null})"));
+  CHECK(has(agent.get("/api/v1/services"), R"("name":"payment")"));
 }
 
 TEST_CASE("a service that loses its probes at a reload is unknown again") {

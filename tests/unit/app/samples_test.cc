@@ -24,6 +24,10 @@ struct Shop {
     run.outcome = std::move(outcome);
     samples.append_run(run);
   }
+  void page(model::MetricPage page, base::WallTime at, base::Millis every) {
+    samples.begin_page(std::move(page), at, every);
+    samples.finish_page();
+  }
   // "t=v t=v" of the one series with these labels; a stale marker is "end".
   std::string series(const Labels& labels) {
     std::string out;
@@ -153,9 +157,55 @@ TEST_CASE("the agent's own page is stored but for what runs store themselves") {
   const std::vector<model::MetricFamily> page{
       {"fettle_probe_runs", "", model::MetricType::counter, {{"_total", Labels{{"service", "order"}}, 7}}},
       {"probe_success", "", model::MetricType::gauge, {{"", Labels{{"service", "order"}}, 1}}}};
-  shop.samples.append_page({page, {}}, base::wall_from_ms(1000), base::Millis{1000});
+  shop.page({page, {}}, base::wall_from_ms(1000), base::Millis{1000});
   CHECK(shop.series(kTarget.merged(Labels{{"__name__", "fettle_probe_runs_total"}, {"service", "order"}})) == "1000=7");
   CHECK(shop.store.select({model::Matcher::equal("__name__", "probe_success")}).empty());
+}
+
+TEST_CASE("a long page is stored in parts, all of it at its own time, and what it no longer has ends") {
+  Shop shop;
+  const auto family = std::make_shared<const model::MetricFamily>(
+      model::MetricFamily{"fettle_probe_up", "", model::MetricType::gauge, {}});
+  // Two blocks of many series: what each probe has, without those that `left_out` says.
+  const auto page = [&](int probes, int left_out) {
+    model::MetricPage out;
+    for (const char* zone : {"a", "b"}) {
+      std::vector<model::MetricSeries> series;
+      for (int i = 0; i < probes; ++i)
+        if (i % 100 != left_out)
+          series.push_back({family, "", Labels{{"zone", zone}, {"service", "s" + std::to_string(i)}}});
+      std::vector<double> values(series.size(), 1);
+      const std::size_t own = series.size();
+      out.blocks.push_back(std::make_shared<const model::MetricBlock>(model::MetricBlock{
+          std::make_shared<const std::vector<model::MetricSeries>>(std::move(series)), std::move(values), own}));
+    }
+    return out;
+  };
+  const auto of = [&](const char* zone, int i) {
+    return shop.series(
+        kTarget.merged(Labels{{"__name__", "fettle_probe_up"}, {"zone", zone}, {"service", "s" + std::to_string(i)}}));
+  };
+  const auto at = [](std::int64_t t) { return base::wall_from_ms(t); };
+  shop.page(page(300, -1), at(1000), base::Millis{1000});
+  // Others may write in between; the series that are new stand among those that are known.
+  shop.samples.begin_page(page(500, 7), at(2000), base::Millis{1000});
+  CHECK(shop.samples.append_page_part());
+  shop.run(2500, model::Outcome::success("fine"));
+  int parts = 1;
+  while (shop.samples.append_page_part()) ++parts;
+  CHECK(parts >= 3);
+  CHECK_FALSE(shop.samples.append_page_part());
+  for (const char* zone : {"a", "b"}) {
+    CHECK(of(zone, 0) == "1000=1 2000=1");
+    CHECK(of(zone, 7) == "1000=1 2000=end");
+    CHECK(of(zone, 299) == "1000=1 2000=1");
+    CHECK(of(zone, 499) == "2000=1");
+  }
+  // The next one is not begun before it is done, nor is the target another one.
+  shop.samples.begin_page(page(500, 7), at(3000), base::Millis{1000});
+  shop.samples.begin_page(page(500, 7), at(4000), base::Millis{1000});
+  shop.samples.retarget(Labels{{"job", "other"}}, at(5000));
+  CHECK(of("b", 499) == "2000=1 3000=1 4000=1 5000=end");
 }
 
 TEST_CASE("series of probes that a reload took away end") {
@@ -183,7 +233,7 @@ TEST_CASE("what was scraped from a service is written by its run, and not by the
   model::MetricFamily theirs{"process_open_fds", "", model::MetricType::gauge, {}};
   theirs.points.push_back({"", Labels{{"service", "order"}, {"probe", "http"}}, 8});
   theirs.points.push_back({"", {}, 9});
-  shop.samples.append_page({{theirs}, {}}, base::wall_from_ms(1500), base::Millis{1000});
+  shop.page({{theirs}, {}}, base::wall_from_ms(1500), base::Millis{1000});
   CHECK(shop.series(of_probe("process_open_fds")) == "1000=7");
   CHECK(shop.series(kTarget.merged(Labels{{"__name__", "process_open_fds"}})) == "1500=9");
 }

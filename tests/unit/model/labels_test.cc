@@ -37,6 +37,40 @@ TEST_CASE("changed copies leave the original alone") {
   CHECK(labels.get("job") == "x");
 }
 
+TEST_CASE("labels that are joined are as those that were made at once, and share what they are made of") {
+  const Labels name{{"__name__", "up"}}, rest{{"job", "x"}, {"zone", "eu"}};
+  const Labels whole{{"__name__", "up"}, {"job", "x"}, {"zone", "eu"}};
+  const Labels joined = name.joined(rest);
+  CHECK(joined == whole);
+  CHECK(joined.hash() == whole.hash());
+  CHECK((joined <=> whole) == std::strong_ordering::equal);
+  CHECK(joined.to_string() == whole.to_string());
+  CHECK(joined.size() == 3);
+  CHECK(joined[2] == model::Label{"zone", "eu"});
+  CHECK(joined.get("job") == "x");
+  CHECK(joined.get("more") == "");
+  CHECK(joined.page_text() == std::nullopt);
+  CHECK(joined.bytes() < whole.bytes());
+  CHECK(joined.with("job", "y") == whole.with("job", "y"));
+  CHECK(joined.without("zone") == whole.without("zone"));
+  CHECK(joined.without_metric_name() == rest);
+  CHECK(joined.without_metric_name().page_text() == rest.page_text());
+  CHECK(joined.merged(Labels{{"job", "z"}}) == whole.merged(Labels{{"job", "z"}}));
+  const Labels outlives = Labels{{"__name__", "m"}}.joined(Labels{{"a", "1"}});
+  CHECK(outlives.to_string() == R"(m{a="1"})");
+}
+
+TEST_CASE("labels are joined in order of names, whatever the parts are") {
+  const Labels name{{"__name__", "up"}};
+  CHECK(Labels{}.joined(name) == name);
+  CHECK(name.joined(Labels{}) == name);
+  // Upper-case letters sort before the underscore.
+  CHECK(name.joined(Labels{{"Zone", "eu"}}) == Labels{{"Zone", "eu"}, {"__name__", "up"}});
+  CHECK(name.joined(Labels{{"Zone", "eu"}})[0].name == "Zone");
+  CHECK(name.joined(Labels{{"a", "1"}}).joined(Labels{{"b", "2"}}) ==
+        Labels{{"__name__", "up"}, {"a", "1"}, {"b", "2"}});
+}
+
 TEST_CASE("an annotation may be empty, a label may not") {
   const Labels texts{{"gone", model::kept_text("")}, {"label", ""}, {"summary", model::kept_text("x")}};
   CHECK(texts.to_string() == R"({gone="", summary="x"})");

@@ -191,6 +191,29 @@ TEST_CASE("the number of a writer is used again when its last series has gone") 
   CHECK(store.writer(gone).series == 0);
 }
 
+TEST_CASE("old samples and series may go in parts, between which others come, and all of them go") {
+  Store store({.retention = base::Millis{1000}, .max_series = 1000});
+  for (int i = 0; i < 200; ++i) CHECK(append(store, store::kAgent, i, i % 2 == 0 ? 100 : 10'000));
+  const std::size_t before = store.stats().bytes;
+  int parts = 0;
+  for (store::SeriesId next = 0; next < store.end(); ++parts) {
+    const store::SeriesId part = store.expire(10'500, next, 50);
+    CHECK(part > next);
+    CHECK(part <= next + 50);
+    next = part;
+    if (parts == 1) CHECK(append(store, store::kAgent, 500, 10'000));  // takes the place of one that has gone
+  }
+  CHECK(parts >= 200 / 32);
+  CHECK(store.stats().series == 101);
+  CHECK(store.stats().samples == 101);
+  CHECK(store.stats().bytes < before);
+  CHECK(store.expire(10'500, store.end(), 50) == store.end());
+  store.expire(20'000);
+  CHECK(store.stats().series == 0);
+  CHECK(store.stats().samples == 0);
+  CHECK(store.stats().bytes == 0);
+}
+
 TEST_CASE("chunks that were handed out stay what they were, whatever happens to the store") {
   Store store({.retention = base::Millis{1'000'000}, .max_series = 10});
   for (int i = 0; i < 500; ++i) CHECK(store.append(kUp, {i * 1000, i * 0.5}).has_value());

@@ -1,0 +1,41 @@
+// Reads the configuration anew on a thread of its own: ten thousand probes are a second's work, in which no probe would
+// run. One reading at a time. Loop thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "app/loaded_config.h"
+#include "config/node.h"
+
+namespace loop {
+class Scheduler;
+}  // namespace loop
+
+namespace app {
+
+class ConfigReader {
+ public:
+  // What was read, without its document, and its mistakes and warnings. In a later turn of the loop.
+  using Done = std::function<void(LoadedConfig loaded, config::Errors errors)>;
+
+  explicit ConfigReader(loop::Scheduler& loop) : loop_(loop) {}
+  ~ConfigReader();  // waits for the thread; nobody is told any more
+
+  bool busy() const { return done_ != nullptr; }
+  // load() of these two, and whether systemd knows the units. Not while it is busy().
+  void read(const std::string& file, const std::string& listen_address, Done done);
+
+ private:
+  struct Read;
+  void came(Read& read);
+
+  loop::Scheduler& loop_;
+  std::thread thread_;
+  Done done_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what is posted
+};
+
+}  // namespace app
