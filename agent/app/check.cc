@@ -25,6 +25,7 @@
 #include "recover/plan/plan_spec.h"
 #include "recover/polkit.h"
 #include "recover/registry.h"
+#include "rules/tools/rule_lint.h"
 
 namespace app {
 namespace {
@@ -158,7 +159,8 @@ void print_text(const std::string& file, const Checked& found, base::Colour colo
   if (!found.mistakes.empty()) return;
   base::print(stdout, "{}\n", found.summary);
   if (!found.too_many_series.empty()) base::print(stdout, "{}: warning: {}\n", file, found.too_many_series);
-  for (const rules::Finding& finding : found.findings) base::print(stdout, "{}\n", rules::painted(finding, colour));
+  for (const rules::Finding& finding : rules::in_brief(found.findings, file))
+    base::print(stdout, "{}\n", rules::painted(finding, colour));
 }
 
 void write_json(const std::string& file, const Checked& found, encoding::Json& json) {

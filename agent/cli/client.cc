@@ -82,7 +82,10 @@ base::Result<http::HttpResponse> transfer(http::HttpRequest request, const http:
 }
 
 base::Result<std::string> fetch(http::HttpRequest request, const http::ConfiguredClient* configured = nullptr) {
-  const std::string where = request.unix_socket.empty() ? base::without_secrets(request.url) : request.unix_socket;
+  // Without the question: an expression is no secret, and would be hidden as one.
+  const std::string where = request.unix_socket.empty()
+                                ? base::without_secrets(request.url.substr(0, request.url.find('?')))
+                                : request.unix_socket;
   if (!request.unix_socket.empty()) {
     TRY_VOID(may_open(request.unix_socket));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/edit_distance.h"
@@ -104,7 +105,7 @@ class Reading {
       case Role::absent: what = fmt::format("absent() in {} always holds here: {}", rule, missing); break;
     }
     findings_.push_back({place_in_expr(rule_.source, selector.begin), rule_.source.path + ".expr", Lint::never_fires,
-                         what + sources_.hint(selector.matchers)});
+                         rule_.name(), what + sources_.hint(selector.matchers)});
   }
 
   const CompiledRule& rule_;
@@ -155,7 +156,7 @@ std::vector<Finding> duplicate_rules(const std::vector<CompiledGroupPtr>& groups
       const auto [first, is_new] = seen.try_emplace(Identity{rule.alerting(), rule.name(), labels}, at);
       if (is_new) continue;
       out.push_back(
-          {at, rule.source.path, Lint::duplicate_rules,
+          {at, rule.source.path, Lint::duplicate_rules, rule.name(),
            fmt::format("{} with the labels {} stands at {}:{}:{} already: both write the same series", rule.name(),
                        braces(labels), first->second.file, first->second.line, first->second.column)});
     }
@@ -167,6 +168,30 @@ std::vector<Finding> never_fires(const std::vector<CompiledGroupPtr>& groups, co
   for (const CompiledGroupPtr& group : groups)
     for (const CompiledRule& rule : group->rules)
       for (Finding& finding : Reading(rule, sources).findings()) out.push_back(std::move(finding));
+  return out;
+}
+
+std::vector<Finding> in_brief(const std::vector<Finding>& findings, const std::string& config_file) {
+  constexpr std::size_t kEach = 2;
+  std::map<std::string, std::vector<std::string>> rules;  // that read what nothing makes, by file
+  for (const Finding& finding : findings) {
+    std::vector<std::string>& names = rules[finding.at.file];
+    if (finding.lint == Lint::never_fires && std::find(names.begin(), names.end(), finding.rule) == names.end())
+      names.push_back(finding.rule);
+  }
+  std::vector<Finding> out;
+  std::set<std::string> said;
+  for (const Finding& finding : findings) {
+    const std::vector<std::string>& names = rules[finding.at.file];
+    if (finding.lint != Lint::never_fires || names.size() <= kEach) {
+      out.push_back(finding);
+    } else if (said.insert(finding.at.file).second) {
+      out.push_back(finding);
+      out.back().what = fmt::format(
+          "{} rules of this file read what nothing makes here: {}; `fettle check rules --config.file={} {}` says what",
+          names.size(), fmt::join(names, ", "), config_file, finding.at.file);
+    }
+  }
   return out;
 }
 

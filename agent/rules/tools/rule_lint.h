@@ -28,6 +28,7 @@ struct Finding {
   config::Mark at;
   std::string path;  // groups[0].rules[3]
   Lint lint;
+  std::string rule;  // its name: of the alert, or what is recorded
   std::string what;
   // "file:line:column: path: warning: what [name]"
   std::string to_string() const;
@@ -38,6 +39,9 @@ std::vector<Finding> duplicate_rules(const std::vector<CompiledGroupPtr>& groups
 // Selectors that nothing can ever find: of the whole rule, which then can never fire; of a part of it, which is then
 // always empty; or below absent(), which then always holds.
 std::vector<Finding> never_fires(const std::vector<CompiledGroupPtr>& groups, const SeriesSources& sources);
+// The same for who asked about a configuration: a file with more than two rules that read what nothing makes says so
+// once, as the shipped ones do for what is not configured.
+std::vector<Finding> in_brief(const std::vector<Finding>& findings, const std::string& config_file);
 // Whether the rule's expression can ever have a result: never_fires() names what keeps it from that.
 bool can_fire(const CompiledRule& rule, const SeriesSources& sources);
 

@@ -190,6 +190,36 @@ TEST_CASE("what a part that is always empty means depends on where it stands") {
   CHECK(said("vector(1) == 1") == "");
 }
 
+TEST_CASE("in brief a file of many rules for what is not configured says so once") {
+  const auto never = [](const char* file, int line, const char* rule) {
+    rules::Finding finding;
+    finding.at.file = file;
+    finding.at.line = static_cast<std::size_t>(line);
+    finding.at.column = 15;
+    finding.path = "groups[0].rules[0].expr";
+    finding.lint = rules::Lint::never_fires;
+    finding.rule = rule;
+    finding.what = "nothing makes what is read in line " + std::to_string(line);
+    return finding;
+  };
+  rules::Finding twice = never("backup.yml", 50, "C");
+  twice.lint = rules::Lint::duplicate_rules;
+  const std::vector<rules::Finding> findings{never("own.yml", 5, "Own"),   never("own.yml", 9, "Other"),
+                                             never("own.yml", 9, "Other"), never("backup.yml", 8, "A"),
+                                             never("backup.yml", 18, "B"), never("backup.yml", 19, "B"),
+                                             never("backup.yml", 28, "C"), twice};
+  std::string out;
+  for (const rules::Finding& finding : rules::in_brief(findings, "fettle.yml")) out += finding.to_string() + "\n";
+  CHECK(
+      out ==
+      "own.yml:5:15: groups[0].rules[0].expr: warning: nothing makes what is read in line 5 [never-fires]\n"
+      "own.yml:9:15: groups[0].rules[0].expr: warning: nothing makes what is read in line 9 [never-fires]\n"
+      "own.yml:9:15: groups[0].rules[0].expr: warning: nothing makes what is read in line 9 [never-fires]\n"
+      "backup.yml:8:15: groups[0].rules[0].expr: warning: 3 rules of this file read what nothing makes here: A, B, C; "
+      "`fettle check rules --config.file=fettle.yml backup.yml` says what [never-fires]\n"
+      "backup.yml:50:15: groups[0].rules[0].expr: warning: nothing makes what is read in line 50 [duplicate-rules]\n");
+}
+
 TEST_CASE("without Prometheus there is no up, and the hint says what there is") {
   rules::SeriesSources sources;
   sources.add({rules::SeriesSource::Names::listed, {"probe_success"}, {}});
