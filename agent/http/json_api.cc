@@ -31,7 +31,7 @@ ApiAddress docker_on(std::string path) { return {"http://docker", std::move(path
 
 bool is_plain_name(std::string_view name) {
   constexpr std::size_t kLongest = 255;
-  return name.size() >= 2 && name.size() <= kLongest && base::is_alphanumeric(name.front()) &&
+  return !name.empty() && name.size() <= kLongest && base::is_alphanumeric(name.front()) &&
          std::all_of(name.begin(), name.end(),
                      [](char c) { return base::is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }

@@ -169,7 +169,7 @@ void Feed::failed(const Sent& sent) {
   const base::Instant now = context_.scheduler.now();
   const base::Duration most = notifier_.resend();  // so that no alert ends by itself because we wait
   const auto wait = [&](int failures) {
-    return std::max<base::Duration>(sent.retry_after, std::min(retry_delay(failures, random_.unit(), {}), most));
+    return std::min(std::max<base::Duration>(sent.retry_after, retry_delay(failures, random_.unit(), {})), most);
   };
   reach_.failed(sent.text);
   events_.on_result(sent.fate == Fate::refused ? SendResult::refused : SendResult::retried);

@@ -58,13 +58,15 @@ base::Duration retry_delay(int failures, double chance, base::Millis retry_after
 }
 
 std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now) {
+  constexpr std::int64_t kMost = 86'400;
   if (const auto whole = base::read_number<std::int64_t>(value); whole && *whole >= 0)
-    return base::Millis{std::min<std::int64_t>(*whole, 86'400) * 1000};
+    return base::Millis{std::min(*whole, kMost) * 1000};
   std::tm date{};
   const std::string text(value);
   if (::strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr) return std::nullopt;
-  const base::WallTime at = base::wall_from_ms(static_cast<std::int64_t>(::timegm(&date)) * 1000);
-  return std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(at - now));
+  // In milliseconds: a year that a server may write is more than the nanoseconds of a WallTime hold.
+  const std::int64_t left = static_cast<std::int64_t>(::timegm(&date)) * 1000 - base::to_ms(now);
+  return base::Millis{std::clamp<std::int64_t>(left, 0, kMost * 1000)};
 }
 
 Sent judge(const base::Result<http::HttpResponse>& response, base::WallTime now) {

@@ -29,7 +29,7 @@ Sent judge(const base::Result<http::HttpResponse>& response, base::WallTime now)
 // known.
 Sent judge(const base::Result<os::Finished>& finished);
 
-// Retry-After as seconds or as an HTTP date.
+// Retry-After as seconds or as an HTTP date; a day at most.
 std::optional<base::Millis> parse_retry_after(std::string_view value, base::WallTime now);
 
 }  // namespace notify

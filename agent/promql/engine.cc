@@ -36,7 +36,8 @@ struct Engine::Rep {
   Points points;
   SampleCounts counts;
 
-  Plan& plan_for(const Expr& expr, const Queryable& data);
+  // Null, with the evaluation's error, if its series are more than may be held.
+  Plan* plan_for(const Expr& expr, Evaluation& evaluation);
   void drop_oldest();
   Evaluation start(const Queryable& data, std::int64_t from, std::int64_t to, std::int64_t step);
   base::Result<Matrix> matrix(Plan& plan, Evaluation& evaluation, std::int64_t t);
@@ -52,7 +53,7 @@ void Engine::Rep::drop_oldest() {
   std::erase_if(plans, [limit = *middle](const auto& entry) { return entry.second.last_use < limit; });
 }
 
-Plan& Engine::Rep::plan_for(const Expr& expr, const Queryable& data) {
+Plan* Engine::Rep::plan_for(const Expr& expr, Evaluation& evaluation) {
   if (plans.size() >= kMaxPlans && !plans.contains(expr.id)) drop_oldest();
   const auto [found, is_new] = plans.try_emplace(expr.id);
   Plan& plan = found->second;
@@ -61,16 +62,16 @@ Plan& Engine::Rep::plan_for(const Expr& expr, const Queryable& data) {
     if (expr.type == ValueType::matrix) plan.range = compile_range(expr);
     else plan.root = compile(expr);
   }
-  const std::uint64_t generation = data.generation();
-  if (!is_new && plan.data == &data && plan.generation == generation) return plan;
+  const std::uint64_t generation = evaluation.data->generation();
+  if (!is_new && plan.data == evaluation.data && plan.generation == generation) return &plan;
   bool changed = false;
-  if (plan.root) plan.root->prepare(data, changed);
-  if (plan.range) plan.range->prepare(data, changed);
+  const bool fits = (!plan.root || plan.root->prepare(evaluation, changed)) &&
+                    (!plan.range || plan.range->prepare(evaluation, changed));
   if (changed && plan.root) plan.root->forget();
   if (changed && plan.range) plan.range->forget();
-  plan.data = &data;
+  plan.data = fits ? evaluation.data : nullptr;
   plan.generation = generation;
-  return plan;
+  return fits ? &plan : nullptr;
 }
 
 Evaluation Engine::Rep::start(const Queryable& data, std::int64_t from, std::int64_t to, std::int64_t step) {
@@ -116,7 +117,9 @@ base::Result<Value> Engine::instant(const Expr& expr, const Queryable& data, std
   TRY_VOID(check_price(price_of(expr, t, t, 0, rep_->options), rep_->options));
   Evaluation evaluation = rep_->start(data, t, t, 0);
   if (expr.type == ValueType::string) return Value(StringValue{t, as<StringExpr>(unwrapped(expr)).value});
-  Plan& plan = rep_->plan_for(expr, data);
+  Plan* const found = rep_->plan_for(expr, evaluation);
+  if (found == nullptr) return tl::unexpected<base::Error>(evaluation.error);
+  Plan& plan = *found;
   const auto failed = [&] { return tl::unexpected<base::Error>(evaluation.error); };
   if (!evaluation.still_wanted()) return failed();
   if (expr.type == ValueType::matrix) {
@@ -153,7 +156,9 @@ base::Result<Matrix> Engine::range(const Expr& expr, const Queryable& data, std:
     return base::fail(base::Kind::invalid, "the evaluation time is out of range");
   TRY_VOID(check_price(price_of(expr, start, end, step, rep_->options), rep_->options));
   Evaluation evaluation = rep_->start(data, start, end, step);
-  Plan& plan = rep_->plan_for(expr, data);
+  Plan* const found = rep_->plan_for(expr, evaluation);
+  if (found == nullptr) return tl::unexpected<base::Error>(evaluation.error);
+  Plan& plan = *found;
   const auto failed = [&] { return tl::unexpected<base::Error>(evaluation.error); };
   const Steps steps{start, start + (end - start) / step * step, step};
   if (!plan.root->begin(evaluation, steps)) return failed();

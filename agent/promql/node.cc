@@ -9,7 +9,10 @@ constexpr base::Millis kQuestionEvery{200};
 // Of memory: a sample with the room that its vector keeps for more, and what a label set takes beside its text.
 constexpr std::size_t kSampleBytes = 24;
 constexpr std::size_t kLabelsBytes = 96;
+// What a node keeps for a series that it knows, whoever made its labels: places in tables and maps, marks, points.
+constexpr std::size_t kPlaceBytes = 160;
 constexpr std::size_t kReserveStep = 1024 * 1024;
+constexpr std::size_t kUnasked = 64 * 1024;  // a small query has its answer, whoever holds the rest
 constexpr std::size_t kFreeLabels = 16 * 1024 * 1024;
 constexpr std::size_t kMostAnnotations = 1000;  // that are counted; the API shows ten
 
@@ -51,16 +54,22 @@ bool Evaluation::hold(std::size_t more) {
 // The label sets of a query may take as much memory as its samples, and a little more.
 bool Evaluation::hold(const model::Labels& labels) {
   label_bytes += kLabelsBytes;
+  place_bytes += kPlaceBytes;
   for (const model::Label label : labels) label_bytes += label.name.size() + label.value.size();
   if (label_bytes > options->max_samples * sizeof(model::Sample) + kFreeLabels)
     return fail(base::Kind::limit, kTooManySamples);
   return reserve();
 }
 
+bool Evaluation::hold_places(std::size_t series) {
+  place_bytes += series * kPlaceBytes;
+  return reserve();
+}
+
 bool Evaluation::reserve() {
   if (!error.text.empty()) return false;
-  const std::size_t bytes = samples * kSampleBytes + label_bytes;
-  if (!options->reserve || bytes <= reserved) return true;
+  const std::size_t bytes = samples * kSampleBytes + label_bytes + place_bytes;
+  if (!options->reserve || bytes <= std::max(reserved, kUnasked)) return true;
   reserved = bytes + kReserveStep;
   return options->reserve(reserved) || fail(base::Kind::limit, kTooManySamples);
 }
@@ -91,8 +100,9 @@ Node* Node::adopt(std::unique_ptr<Node> child) {
   return children_.back().get();
 }
 
-void Node::prepare(const Queryable& data, bool& changed) {
-  for (const NodePtr& child : children_) child->prepare(data, changed);
+bool Node::prepare(Evaluation& evaluation, bool& changed) {
+  return std::all_of(children_.begin(), children_.end(),
+                     [&](const NodePtr& child) { return child->prepare(evaluation, changed); });
 }
 
 void Node::forget() {

@@ -71,6 +71,7 @@ struct Evaluation {
   std::int64_t looked_at = 0;  // samples, as Prometheus counts them: in each step, but not inside of subqueries
   int in_subqueries = 0;
   std::size_t label_bytes = 0;
+  std::size_t place_bytes = 0;    // of what nodes keep for the series that they know
   std::size_t reserved = 0;       // bytes that options->reserve was told
   base::Instant next_question{};  // whether the client still waits
   std::uint32_t ticks = 0;
@@ -83,6 +84,7 @@ struct Evaluation {
   bool fail(std::string text) { return fail(base::Kind::invalid, std::move(text)); }
   bool hold(std::size_t more);             // counts samples held in memory; false over the limit, and after any error
   bool hold(const model::Labels& labels);  // the same of a label set that was made
+  bool hold_places(std::size_t series);    // and of series that a selector found
   void count(std::size_t more) {
     if (in_subqueries == 0) looked_at += static_cast<std::int64_t>(more);
   }
@@ -101,8 +103,9 @@ class Node {
   Node& operator=(const Node&) = delete;
   virtual ~Node() = default;
 
-  // Asks selectors for their series again; `changed` becomes true if any finds others than before.
-  virtual void prepare(const Queryable& data, bool& changed);
+  // Asks selectors for their series again; `changed` becomes true if any finds others than before. False, with the
+  // error, if the evaluation may not hold them.
+  virtual bool prepare(Evaluation& evaluation, bool& changed);
   // Drops everything that was worked out from the series.
   virtual void forget();
   virtual bool begin(Evaluation& evaluation, const Steps& steps);
@@ -177,7 +180,7 @@ bool check_unique(Evaluation& evaluation, Uniqueness& seen, const Points& points
 class RangeSource {
  public:
   virtual ~RangeSource() = default;
-  virtual void prepare(const Queryable& data, bool& changed) = 0;
+  virtual bool prepare(Evaluation& evaluation, bool& changed) = 0;
   virtual void forget() = 0;
   virtual bool begin(Evaluation& evaluation, const Steps& steps) = 0;
   // The samples of one series; valid until the next call. Empty if there are none. False after an error.

@@ -49,14 +49,15 @@ bool Shift::bind(Evaluation& evaluation, const Steps& steps) {
   return true;
 }
 
-void SelectedSeries::prepare(const Queryable& data, bool& changed) {
-  std::vector<SeriesRef> found = data.select(matchers_);
+bool SelectedSeries::prepare(Evaluation& evaluation, bool& changed) {
+  const std::vector<SeriesRef> found = evaluation.data->select(matchers_);
   const bool same =
       found.size() == ids_.size() && std::equal(found.begin(), found.end(), ids_.begin(),
                                                 [](const SeriesRef& ref, std::uint64_t id) { return ref.id == id; });
   bool same_labels = same;
   for (std::uint32_t i = 0; same_labels && i < found.size(); ++i) same_labels = found[i].labels == table_[i];
-  if (same_labels) return;
+  if (!evaluation.hold_places(found.size())) return false;
+  if (same_labels) return true;
   changed = true;
   ids_.clear();
   table_.clear();
@@ -65,6 +66,7 @@ void SelectedSeries::prepare(const Queryable& data, bool& changed) {
     ids_.push_back(ref.id);
     table_.append(ref.labels);
   }
+  return true;
 }
 
 bool SelectedSeries::load(Evaluation& evaluation, std::int64_t from, std::int64_t to) {
@@ -149,7 +151,7 @@ class RangeSelector final : public RangeSource {
     if (around == Around::varying) shift_.slide_in_v2();
   }
 
-  void prepare(const Queryable& data, bool& changed) override { selected_.prepare(data, changed); }
+  bool prepare(Evaluation& evaluation, bool& changed) override { return selected_.prepare(evaluation, changed); }
   void forget() override {}
   const SeriesTable& series() const override { return selected_.table(); }
   Bounds bounds(std::int64_t t) const override { return {shift_(t) - range_ms_, shift_(t)}; }
@@ -203,7 +205,7 @@ class Subquery final : public RangeSource {
     if (around == Around::varying) shift_.slide_in_v2();
   }
 
-  void prepare(const Queryable& data, bool& changed) override { inner_->prepare(data, changed); }
+  bool prepare(Evaluation& evaluation, bool& changed) override { return inner_->prepare(evaluation, changed); }
   void forget() override {
     inner_->forget();
     samples_.clear();

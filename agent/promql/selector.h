@@ -40,7 +40,7 @@ class Shift {
 class SelectedSeries {
  public:
   explicit SelectedSeries(const SelectorExpr& expr) : matchers_(expr.matchers) {}
-  void prepare(const Queryable& data, bool& changed);
+  bool prepare(Evaluation& evaluation, bool& changed);
   const SeriesTable& table() const { return table_; }
   std::size_t size() const { return ids_.size(); }
   std::uint64_t id(std::size_t i) const { return ids_[i]; }
@@ -64,7 +64,7 @@ class SelectorNode final : public Node {
   enum class Yields { value, timestamp };  // timestamp(selector) wants the sample's own time
   SelectorNode(const SelectorExpr& expr, Yields yields);
 
-  void prepare(const Queryable& data, bool& changed) override { selected_.prepare(data, changed); }
+  bool prepare(Evaluation& evaluation, bool& changed) override { return selected_.prepare(evaluation, changed); }
   void forget() override { table_.clear(), without_name_.clear(), seen_.restart(); }
   bool begin(Evaluation& evaluation, const Steps& steps) override;
   bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override;

@@ -22,9 +22,8 @@ class RangeCallNode final : public Node {
         places_(places),
         wants_counter_(function.name == "rate" || function.name == "increase") {}
 
-  void prepare(const Queryable& data, bool& changed) override {
-    source_->prepare(data, changed);
-    Node::prepare(data, changed);
+  bool prepare(Evaluation& evaluation, bool& changed) override {
+    return source_->prepare(evaluation, changed) && Node::prepare(evaluation, changed);
   }
 
   void forget() override {
@@ -109,7 +108,7 @@ class AbsentOverTime final : public Node {
   AbsentOverTime(RangeSourcePtr source, model::Labels labels)
       : source_(std::move(source)), labels_(std::move(labels)) {}
 
-  void prepare(const Queryable& data, bool& changed) override { source_->prepare(data, changed); }
+  bool prepare(Evaluation& evaluation, bool& changed) override { return source_->prepare(evaluation, changed); }
   void forget() override {
     Node::forget();
     source_->forget();

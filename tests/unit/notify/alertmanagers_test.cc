@@ -87,6 +87,22 @@ TEST_CASE("an Alertmanager that never answers costs the other nothing: its alert
   CHECK(f.last("http://b").size() == 8);
 }
 
+TEST_CASE("an Alertmanager that asks for a long time hears of what fires in time all the same") {
+  for (const int status : {503, 500, 429}) {
+    CAPTURE(status);
+    Two f;
+    f.tell("Down");
+    f.answer_at("http://b", 200);
+    http::HttpResponse busy;
+    busy.status = status;
+    busy.headers = {{"Retry-After", "86400"}};
+    f.http.desk.answer_where([](const auto& r) { return r.url.starts_with("http://a"); }, std::move(busy));
+    f.loop.advance(seconds{61});
+    CHECK(f.posts("http://a") == 2);
+    CHECK(f.last("http://a")[0]["labels"]["alertname"] == "Down");
+  }
+}
+
 TEST_CASE("a storm goes in posts of 64 alerts") {
   Two f;
   f.tell_all(1500);

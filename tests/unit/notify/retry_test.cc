@@ -31,8 +31,10 @@ TEST_CASE("Retry-After is read as seconds or as a date") {
     const char* text;
     int ms;  // -1: refused
   };
-  for (const Row& row : {Row{"120", 120'000}, Row{"0", 0}, Row{"Tue, 14 Nov 2023 22:13:50 GMT", 30'000},
-                         Row{"Tue, 14 Nov 2023 22:00:00 GMT", 0}, Row{"soon", -1}, Row{"-5", -1}, Row{"", -1}}) {
+  for (const Row& row :
+       {Row{"120", 120'000}, Row{"0", 0}, Row{"Tue, 14 Nov 2023 22:13:50 GMT", 30'000},
+        Row{"Tue, 14 Nov 2023 22:00:00 GMT", 0}, Row{"9000000", 86'400'000},
+        Row{"Fri, 31 Dec 9999 23:59:59 GMT", 86'400'000}, Row{"soon", -1}, Row{"-5", -1}, Row{"", -1}}) {
     CAPTURE(row.text);
     const auto parsed = notify::parse_retry_after(row.text, kNow);
     CHECK(parsed.has_value() == (row.ms >= 0));

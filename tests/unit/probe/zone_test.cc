@@ -30,6 +30,11 @@ import socket
 server = socket.socket(socket.AF_INET6)
 server.bind(("::", 8081))
 server.listen()
+# The kernel may need a moment for the new address.
+while True:
+    with socket.socket(socket.AF_INET6) as client:
+        if client.connect_ex(("fe80::1", 8081, 0, socket.if_nametoindex("lo"))) == 0:
+            break
 print("ready", flush=True)
 while True:
     client, peer = server.accept()

@@ -218,6 +218,20 @@ TEST_CASE("a join that copies long labels onto many series stops when memory is 
   CHECK(most < 12'000'000);
 }
 
+TEST_CASE("what many selectors find counts as memory before a sample is read") {
+  promql::EngineOptions options = limits();
+  std::size_t most = 0;
+  options.reserve = [&](std::size_t bytes) {
+    most = bytes;
+    return bytes < 10'000'000;
+  };
+  std::string text = "count(load)";
+  for (int i = 0; i < 300; ++i) text += " + count(load)";
+  CHECK(end_of(text, options) == "limit: " + std::string(promql::kTooManySamples));
+  CHECK(most < 12'000'000);
+  CHECK(end_of("count(load) + count(load)", options) == "");
+}
+
 TEST_CASE("a range query with more points than fit stops at the limit of samples or of time") {
   const auto range = [](const std::string& text, std::int64_t end, std::int64_t step, base::Millis timeout) {
     promql::EngineOptions options = limits();
