@@ -122,4 +122,6 @@ TEST_CASE("a configuration whose probes measure more than the store may hold is 
   const std::string text = app::too_many_series(many, 20'000);
   CHECK_MESSAGE(text.starts_with("storage.max_series is 20000, and 10000 probes measure "), text);
   CHECK(app::too_many_series(many, 1'000'000) == "");
+  // What the agent says of itself wants room as well.
+  CHECK(app::too_many_series({&*spec}, 100).starts_with("storage.max_series is 100, and 1 probes measure "));
 }
