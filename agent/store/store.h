@@ -9,7 +9,7 @@
 //   measured    series of probes                        0, at most 90
 //   self        the agent's own counters                3, at most 50
 //   recording                                           1, at most 20
-//   alert       ALERTS, ALERTS_FOR_STATE                3, at most 30
+//   alert       ALERTS, ALERTS_FOR_STATE                2, at most 30
 //   health      probe_success, fettle_service_up        4, and what it needs
 //
 // Where there is no room, what has ended (the newest sample is a stale marker) goes, oldest first, whoever's it is. A
