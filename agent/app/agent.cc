@@ -204,7 +204,7 @@ void Agent::look_at_loop() {
   self_.connections_left(net::count_left_behind());
   const store::Stats stats = store_.stats();
   self_.store_counts({stats.series, stats.samples, stats.bytes, stats.refused_old, stats.refused_limit,
-                      stats.max_series, stats.evicted});
+                      stats.max_series, stats.evicted, stats.lost});
   store_watch_.look(loop_.now());
   server_->look_at_files();
   service_view_.look(longest);

@@ -144,7 +144,7 @@ void Samples::append_run(const probe::Run& run) {
   values.push_back({"probe_success", &kNoLabels, outcome.up ? 1.0 : 0.0});
   ProbeSeries& series = probes_[{run.spec->service, run.spec->name}];
   if (series.entries.empty()) series.common = probe_labels(*run.spec);
-  if (series.writer == store::kAgent) series.writer = store_.add_writer(run.spec->service + "/" + run.spec->name);
+  if (series.writer == store::kHealth) series.writer = store_.add_writer(run.spec->service + "/" + run.spec->name);
   series.last = aligned(series.last, run.spec->interval, base::to_ms(run.started));
   values.push_back({"probe_duration_seconds", &kNoLabels, model::duration_value(outcome.took), series.writer});
   for (const model::Measurement& m : outcome.measurements)
@@ -170,7 +170,7 @@ void Samples::add_point(const std::string& family, std::string_view suffix, cons
                         std::deque<std::string>& names, std::vector<Value>& values) const {
   if (written_by_runs(family, labels)) return;
   // What is told of each probe is as much as what the probes measure, and has room where they have.
-  const store::Writer writer = labels.has("probe") ? page_writer_ : store::kAgent;
+  const store::Writer writer = labels.has("probe") ? page_writer_ : self_writer_;
   const std::string_view name = suffix.empty() ? family : names.emplace_back(family + std::string(suffix));
   values.push_back({name, &labels, value, writer});
 }
@@ -188,10 +188,13 @@ bool Samples::append_page_part() {
   Page& now = *page_now_;
   std::deque<std::string> names;
   std::vector<Value> values;
+  // Histograms last: where the store is small, what rules about the agent read has its place before them.
   if (!std::exchange(now.has_families, true))
-    for (const model::MetricFamily& family : now.page.families)
-      for (const model::MetricPoint& point : family.points)
-        add_point(family.name, point.suffix, point.labels, point.value, names, values);
+    for (const bool of_histograms : {false, true})
+      for (const model::MetricFamily& family : now.page.families)
+        for (const model::MetricPoint& point : family.points)
+          if (point.suffix.empty() != of_histograms)
+            add_point(family.name, point.suffix, point.labels, point.value, names, values);
   for (std::size_t left = kPart; left > 0 && now.block < now.page.blocks.size(); --left) {
     const model::MetricBlock& block = *now.page.blocks[now.block];
     if (now.in_block == block.own) {
@@ -217,8 +220,28 @@ void Samples::finish_page() {
   }
 }
 
+store::Writer Samples::rule_writer(const model::Labels& labels) {
+  const std::string_view metric = labels.metric_name();
+  const bool is_alert = metric == "ALERTS" || metric == "ALERTS_FOR_STATE";
+  std::pair key(is_alert ? store::Rank::alert : store::Rank::recording,
+                std::string(is_alert ? labels.get("alertname") : metric));
+  if (const auto known = rules_.find(key); known != rules_.end()) return known->second;
+  // Names come and go with reloads: those that have nothing left make place.
+  std::erase_if(rules_, [&](const auto& each) {
+    if (store_.writer(each.second).series > 0) return false;
+    store_.remove_writer(each.second);
+    return true;
+  });
+  const store::Writer writer = store_.add_writer((is_alert ? "the alert " : "the recording ") + key.second, key.first);
+  rules_.emplace(std::move(key), writer);
+  return writer;
+}
+
 bool Samples::append_rule(const model::Labels& labels, model::Sample sample) {
-  return store_.append(labels, sample).has_value();
+  if (const auto id = store_.find(labels)) return store_.append(*id, sample).has_value();
+  if (model::is_stale(sample.v)) return true;  // what the store has refused does not begin only to end
+  const base::Result<store::SeriesId> id = store_.series(labels, rule_writer(labels));
+  return id && store_.append(*id, sample).has_value();
 }
 
 void Samples::retarget(model::Labels target, base::WallTime at) {

@@ -23,10 +23,13 @@ class Samples {
  public:
   // `target`: job and instance, as the central Prometheus' scrape has them.
   Samples(store::Store& store, model::Labels target)
-      : store_(store), target_(std::move(target)), page_writer_(store.add_writer("the page about the agent")) {}
+      : store_(store),
+        target_(std::move(target)),
+        page_writer_(store.add_writer("the page about the agent")),
+        self_writer_(store.add_writer("the agent itself", store::Rank::self)) {}
 
-  // probe_success, probe_duration_seconds and the type's measurements. The first is the agent's own and always has room
-  // in the store, the others have what the probes share.
+  // probe_success, probe_duration_seconds and the type's measurements. The first is health and always has room in the
+  // store, the others have what the probes share.
   void append_run(const probe::Run& run);
   // fettle_service_up: 1 up, 0 down; the series ends while unknown.
   void append_service(const std::string& service, model::Health health, base::WallTime at);
@@ -37,7 +40,8 @@ class Samples {
   bool append_page_part();
   void finish_page();
   // One sample of a rule (ALERTS, a recording), as it is: a rule that aggregates the instance away does so here too, or
-  // rules over its result would give other alerts than in the centre. False if the store refused.
+  // rules over its result would give other alerts than in the centre. Each alert and each recording has room of its
+  // own in the store, by its name. False if the store refused.
   bool append_rule(const model::Labels& labels, model::Sample sample);
   // Other values of job and instance: every series ends, and goes on under its new labels with its next sample.
   void retarget(model::Labels target, base::WallTime at);
@@ -53,7 +57,7 @@ class Samples {
   struct Entry {
     model::Labels own;
     model::Labels stamped;
-    store::Writer writer = store::kAgent;
+    store::Writer writer = store::kHealth;
     store::SeriesId id = 0;        // right as long as the store's generation is this one
     std::uint64_t generation = 0;  // 0: not asked for yet
   };
@@ -61,13 +65,13 @@ class Samples {
     model::Labels common;   // probe_labels() when they were stamped
     std::int64_t last = 0;  // time of the last samples
     std::vector<Entry> entries;
-    store::Writer writer = store::kAgent;  // until it is added
+    store::Writer writer = store::kHealth;  // until it is added
   };
   struct Value {
     std::string_view name;
     const model::Labels* own;
     double value;
-    store::Writer writer = store::kAgent;
+    store::Writer writer = store::kHealth;
   };
   // Samples of one time on their way into the store.
   struct Batch {
@@ -103,6 +107,8 @@ class Samples {
   void append_all(std::vector<Entry>& known, CommonLabels common, const std::vector<Value>& values, std::int64_t at);
   void add_point(const std::string& family, std::string_view suffix, const model::Labels& labels, double value,
                  std::deque<std::string>& names, std::vector<Value>& values) const;
+  // Who writes the series of the rule.
+  store::Writer rule_writer(const model::Labels& labels);
   // A refusal is counted by the store; StoreWatch says so.
   void append(Entry& entry, model::Sample sample);
   void end(const std::vector<Entry>& entries, std::int64_t at);
@@ -115,7 +121,8 @@ class Samples {
   std::vector<Entry> page_;
   std::int64_t page_last_ = 0;    // time of its last samples
   std::optional<Page> page_now_;  // the one that is being appended; page_ is in its batch then
-  store::Writer page_writer_;
+  store::Writer page_writer_, self_writer_;
+  std::map<std::pair<store::Rank, std::string>, store::Writer> rules_;  // by name
 };
 
 // The labels that a scrape of this agent adds: job and instance.

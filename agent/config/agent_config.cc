@@ -46,8 +46,7 @@ const Schema<Storage>& storage_schema() {
           .optional("retention", &Storage::retention, "How long samples are kept in memory for rules and queries.")
           .optional("max_series", &Storage::max_series,
                     "How many series are kept at most. Health, alerts and recordings have room of their own; series "
-                    "that have "
-                    "ended make room; more are refused, and AgentStoreFull says so.")
+                    "that have ended make room; more are refused, and AgentStoreFull says so.")
           .check([](const Storage& v, const Complain& complain) {
             if (v.retention <= base::Millis{0}) complain("retention", "must be longer than 0s");
             if (v.max_series == 0) complain("max_series", "must be at least 1");

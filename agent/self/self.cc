@@ -141,6 +141,7 @@ struct Self::Rep {
   Gauge& store_series = family<Gauge>(kStoreSeries).Add({});
   Gauge& store_max_series = family<Gauge>(kStoreMaxSeries).Add({});
   Counter& store_evicted = family<Counter>(kStoreEvicted).Add({});
+  Counter& store_lost = family<Counter>(kStoreLost).Add({});
   Gauge& store_samples = family<Gauge>(kStoreSamples).Add({});
   Gauge& store_bytes = family<Gauge>(kStoreBytes).Add({});
 
@@ -300,6 +301,7 @@ void Self::store_counts(const StoreCounts& now) {
   rep_->store_refused.with(values({"limit"}), catch_up(now.refused_limit));
   rep_->store_max_series.Set(static_cast<double>(now.max_series));
   catch_up(now.evicted)(rep_->store_evicted);
+  catch_up(now.lost)(rep_->store_lost);
 }
 
 void Self::state_durable(bool is_so) { rep_->state_durable.Set(is_so ? 1 : 0); }

@@ -19,7 +19,7 @@ struct StoreCounts {
   std::size_t series = 0, samples = 0, bytes = 0;
   std::uint64_t refused_old = 0, refused_limit = 0;  // since start
   std::size_t max_series = 0;
-  std::uint64_t evicted = 0;  // since start
+  std::uint64_t evicted = 0, lost = 0;  // since start
 };
 
 class Self {

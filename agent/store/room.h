@@ -1,7 +1,8 @@
 // Who may have how many series: keeps count of the writers' series and of those that have ended, and says which one
-// goes when there is no room. Knows ids only. Loop thread only.
+// goes when there is no room. The rule is in store.h. Knows ids only. Loop thread only.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -16,11 +17,11 @@ class Room {
  public:
   explicit Room(std::size_t max_series);
 
-  Writer add_writer(std::string name);
+  Writer add_writer(std::string name, Rank rank);
   void remove_writer(Writer writer);
   const WriterStats& writer(Writer writer) const { return writers_[writer].stats; }
   const WriterStats* largest() const;
-  std::vector<Writer> take_short_of_room();
+  std::vector<Shortage> take_short_of_room();
 
   struct Admission {
     bool admitted = false;
@@ -35,34 +36,45 @@ class Room {
   void goes_on(SeriesId id);
   void shift(std::int64_t by);
 
-  std::size_t series() const { return series_; }
+  std::uint64_t lost() const { return lost_; }
 
  private:
   using Ended = std::set<std::pair<std::int64_t, SeriesId>>;  // oldest first
   struct Entry {
     WriterStats stats;
-    std::vector<SeriesId> ids;  // of measured series only
+    Shortage since;             // the last take_short_of_room()
+    std::vector<SeriesId> ids;  // of those that may have to go
     Ended ended;
     bool noted = false;  // stands in short_of_room_
     bool removed = false;
   };
   struct Owner {
-    Writer writer = kAgent;
+    Writer writer = kHealth;
     std::optional<std::int64_t> ended;
   };
+  // All writers of a rank.
+  struct Ranked {
+    std::size_t series = 0;
+    std::size_t most = 0, sure = 0;
+    std::set<std::pair<std::size_t, Writer>> by_size;
+    Ended ended;
+  };
+  using Ranks = std::array<bool, kRanks>;
 
-  void note(Writer writer);
-  Admission refuse(Writer writer);
-  std::optional<SeriesId> oldest(const Ended& ended) const;
-  std::optional<SeriesId> one_of_the_largest() const;
+  Ranked& ranked(Writer writer) { return ranks_[static_cast<std::size_t>(writers_[writer].stats.rank)]; }
+  const Entry* largest_of(Rank rank) const;
+  void resize(Writer writer, int by);
+  Shortage& note(Writer writer);
+  Ranks crowded(Rank rank) const;
+  std::optional<SeriesId> oldest_ended(const Ranks& ranks) const;
+  const Entry* gives_way_to(const Entry& entry, const Ranks& ranks) const;
 
   std::size_t max_series_;
-  std::size_t most_measured_;
-  std::size_t series_ = 0;
+  std::array<Ranked, kRanks> ranks_;
+  std::uint64_t lost_ = 0;
   std::vector<Entry> writers_;
   std::vector<Writer> free_;
   std::vector<Owner> owners_;  // by series
-  Ended ended_;                // of all measured series
   std::vector<Writer> short_of_room_;
 };
 

@@ -76,8 +76,8 @@ base::Result<SeriesId> Store::Rep::make(const model::Labels& labels, Writer writ
   }
   if (!admission.admitted) {
     ++refused_limit;
-    return base::fail(base::Kind::limit, fmt::format("no room for {}: the store holds storage.max_series = {} series",
-                                                     labels.to_string(), options.max_series));
+    return base::fail(base::Kind::limit,
+                      fmt::format("no room for {}: storage.max_series is {}", labels.to_string(), options.max_series));
   }
   SeriesId id = static_cast<SeriesId>(slots.size());
   if (free.empty()) {
@@ -164,11 +164,11 @@ Series::Extent Store::extent(SeriesId id, const model::Labels& labels, std::int6
   return series ? series->extent(from, to) : Series::Extent{};
 }
 
-Writer Store::add_writer(std::string name) { return rep_->room.add_writer(std::move(name)); }
+Writer Store::add_writer(std::string name, Rank rank) { return rep_->room.add_writer(std::move(name), rank); }
 void Store::remove_writer(Writer writer) { rep_->room.remove_writer(writer); }
 const WriterStats& Store::writer(Writer writer) const { return rep_->room.writer(writer); }
 const WriterStats* Store::largest_writer() const { return rep_->room.largest(); }
-std::vector<Writer> Store::take_short_of_room() { return rep_->room.take_short_of_room(); }
+std::vector<Shortage> Store::take_short_of_room() { return rep_->room.take_short_of_room(); }
 
 void Store::shift(std::int64_t by) {
   rep_->room.shift(by);
@@ -208,6 +208,7 @@ Stats Store::stats() const {
   out.refused_limit = rep_->refused_limit;
   out.max_series = rep_->options.max_series;
   out.evicted = rep_->evicted;
+  out.lost = rep_->room.lost();
   return out;
 }
 

@@ -66,14 +66,50 @@ TEST_CASE("a store that living series have filled refuses measurements, and says
   CHECK(watched.found("probe_success", "payment") == 1);
   CHECK(watched.found("fettle_service_up", "payment") == 1);
   CHECK(watched.found("requests", "payment") == 0);
-  for (int i = 0; i < 60; ++i)
-    CHECK(watched.samples.append_rule({{"__name__", "ALERTS"}, {"n", std::to_string(i)}}, {1000, 1}));
   watched.watch.look(watched.now);
   REQUIRE(watched.watch.troubles().size() == 1);
   CHECK(watched.watch.troubles()[0] ==
         "The store is full: storage.max_series is 100. New series of probes are refused; health and alerts have room "
-        "of their own. order/app has the most, 36.");
+        "of their own. order/app has the most, 90.");
   watched.watch.look(watched.now + std::chrono::minutes{10});
+  CHECK(watched.watch.troubles().empty());
+}
+
+TEST_CASE("a rule with too many series, and what had to go, is said") {
+  Watched watched(100);
+  watched.run("order", 1000, 0, 20);
+  const auto record = [&](const char* name, int count) {
+    int got = 0;
+    for (int i = 0; i < count; ++i)
+      if (watched.samples.append_rule({{"__name__", name}, {"n", std::to_string(i)}}, {1000, 1})) ++got;
+    return got;
+  };
+  CHECK(record("orders:wide", 50) == 20);
+  CHECK(record("orders:sum", 1) == 1);  // for one of the other's
+  // What the store has refused does not begin only to end.
+  const std::size_t series = watched.store.stats().series;
+  CHECK(watched.samples.append_rule({{"__name__", "orders:wide"}, {"n", "49"}}, {2000, model::stale_marker()}));
+  CHECK(watched.store.stats().series == series);
+  CHECK(watched.found("requests", "order") == 20);
+  watched.watch.look(watched.now);
+  REQUIRE(watched.watch.troubles().size() == 2);
+  CHECK(watched.watch.troubles()[0] ==
+        "The store has no room for all series of rules: storage.max_series is 100. Those with the most are refused "
+        "more: the recording orders:wide has 19.");
+  CHECK(watched.watch.troubles()[1] ==
+        "The store had no room: living series had to go for health, alerts or rules with fewer series, 1 in all, the "
+        "last of the recording orders:wide.");
+  // In a store that is full health comes all the same.
+  watched.run("order", 2000, 0, 300);
+  watched.run("payment", 2000, 0, 0);
+  watched.run("stock", 2000, 0, 0);
+  CHECK(watched.found("fettle_service_up", "stock") == 1);
+  watched.watch.look(watched.now + std::chrono::minutes{1});
+  REQUIRE(watched.watch.troubles().size() == 3);
+  CHECK(watched.watch.troubles()[2] ==
+        "The store had no room: living series had to go for health, alerts or rules with fewer series, 3 in all, the "
+        "last of order/app.");
+  watched.watch.look(watched.now + std::chrono::minutes{11});
   CHECK(watched.watch.troubles().empty());
 }
 
@@ -86,4 +122,6 @@ TEST_CASE("a configuration whose probes measure more than the store may hold is 
   const std::string text = app::too_many_series(many, 20'000);
   CHECK_MESSAGE(text.starts_with("storage.max_series is 20000, and 10000 probes measure "), text);
   CHECK(app::too_many_series(many, 1'000'000) == "");
+  // What the agent says of itself wants room as well.
+  CHECK(app::too_many_series({&*spec}, 100).starts_with("storage.max_series is 100, and 1 probes measure "));
 }

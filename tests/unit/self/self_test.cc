@@ -186,10 +186,12 @@ TEST_CASE("what the store counts is taken over, never counted twice") {
                      .refused_old = 7,
                      .refused_limit = 1,
                      .max_series = 100,
-                     .evicted = 3});
+                     .evicted = 3,
+                     .lost = 1});
   CHECK(points(self, "fettle_store") ==
         Lines{"fettle_store_bytes{} 500.000000", "fettle_store_evicted_total{} 3.000000",
-              "fettle_store_max_series{} 100.000000", R"(fettle_store_refused_total{reason="limit"} 1.000000)",
+              "fettle_store_lost_total{} 1.000000", "fettle_store_max_series{} 100.000000",
+              R"(fettle_store_refused_total{reason="limit"} 1.000000)",
               R"(fettle_store_refused_total{reason="out_of_order"} 7.000000)", "fettle_store_samples{} 30.000000",
               "fettle_store_series{} 4.000000"});
 }

@@ -87,7 +87,7 @@ TEST_CASE("no more series than allowed, and the old ones go on") {
   const auto third = store.append({{"a", "3"}}, {1, 1});
   REQUIRE_FALSE(third.has_value());
   CHECK(third.error().kind == base::Kind::limit);
-  CHECK(third.error().text == "no room for {a=\"3\"}: the store holds storage.max_series = 2 series");
+  CHECK(third.error().text == "no room for {a=\"3\"}: storage.max_series is 2");
   CHECK(store.append({{"a", "2"}}, {2, 1}).has_value());
   CHECK(store.stats().refused_limit == 1);
 }
@@ -112,7 +112,7 @@ bool append(Store& store, store::Writer writer, int i, std::int64_t t, double v 
 
 }  // namespace
 
-TEST_CASE("measured series leave a tenth to the agent, and go where it needs more") {
+TEST_CASE("measured series leave a tenth to the others, and go where health needs more") {
   Store store({.retention = kTwoHours, .max_series = 20});
   const store::Writer few = store.add_writer("few"), many = store.add_writer("many");
   CHECK(append(store, few, 0, 1));
@@ -123,6 +123,7 @@ TEST_CASE("measured series leave a tenth to the agent, and go where it needs mor
   for (int i = 0; i < 12; ++i) CHECK(store.append({{"own", std::to_string(i)}}, {1, 1}).has_value());
   CHECK(store.stats().series == 20);
   CHECK(store.stats().evicted == 10);
+  CHECK(store.stats().lost == 10);
   CHECK(store.stats().refused_limit == 2);
   CHECK(store.find(measured(0)).has_value());  // of those with the most series, one each
   for (int i = 12; i < 20; ++i) CHECK(store.append({{"own", std::to_string(i)}}, {1, 1}).has_value());
@@ -147,7 +148,7 @@ TEST_CASE("series that have ended make room, the oldest first, whoever's they ar
   CHECK_FALSE(append(store, b, 22, 42));
   CHECK(store.stats().evicted == 2);
   CHECK(store.stats().samples == 11);
-  // A series of the agent that has ended is worth less than one that lives.
+  // A series of health that has ended is worth less than one that lives.
   CHECK(store.append({{"own", "1"}}, {1, model::stale_marker()}).has_value());
   CHECK(store.append({{"own", "2"}}, {1, 1}).has_value());
   CHECK_FALSE(store.find({{"own", "1"}}).has_value());
@@ -167,15 +168,127 @@ TEST_CASE("a writer whose series come and go keeps the newest of its own, and th
         CHECK(append(store, churning, 1000 + (run - 1) * 400 + i, t, model::stale_marker()));
   }
   CHECK(store.writer(churning).series == store::kMostOfWriter);
-  CHECK(store.writer(churning).replaced == 20 * 400 - store::kMostOfWriter);
   CHECK(store.stats().series == store::kMostOfWriter + 1);
   CHECK(store.find(measured(1000 + 20 * 400 - 1)).has_value());
   CHECK(store.find(measured(0)).has_value());
-  CHECK(store.take_short_of_room() == std::vector<store::Writer>{churning});
+  const std::vector<store::Shortage> short_of_room = store.take_short_of_room();
+  REQUIRE(short_of_room.size() == 1);
+  CHECK(short_of_room[0].writer == churning);
+  CHECK(short_of_room[0].replaced == 20 * 400 - store::kMostOfWriter);
+  CHECK(short_of_room[0].refused + short_of_room[0].lost == 0);
   CHECK(store.take_short_of_room().empty());
   // As many as live at a time are never refused for it.
   for (int i = 0; i < 3000; ++i) CHECK(append(store, quiet, 50'000 + i, t));
   CHECK(store.largest_writer()->name == "quiet");
+}
+
+namespace {
+
+// How many of `count` new series of this name a writer gets.
+int get(Store& store, store::Writer writer, const char* name, int count, std::int64_t t = 1) {
+  int got = 0;
+  for (int i = 0; i < count; ++i) {
+    const auto id = store.series({{"__name__", name}, {"i", std::to_string(i)}}, writer);
+    if (id && store.append(*id, {t, 1}).has_value()) ++got;
+  }
+  return got;
+}
+
+std::size_t has(const Store& store, const char* name) {
+  return store.select({model::Matcher::equal("__name__", name)}).size();
+}
+
+}  // namespace
+
+TEST_CASE("a rule over a wide metric is refused what is too much, and no measured series goes for it") {
+  using store::Rank;
+  Store store({.retention = kTwoHours, .max_series = 1000});
+  const store::Writer file = store.add_writer("file"), wide = store.add_writer("wide");
+  const store::Writer first = store.add_writer("first", Rank::recording);
+  const store::Writer second = store.add_writer("second", Rank::recording);
+  CHECK(get(store, file, "size", 1) == 1);
+  CHECK(get(store, wide, "w", 300) == 300);
+  CHECK(get(store, first, "first", 600) == 200);    // a fifth, although there is room
+  CHECK(get(store, second, "second", 600) == 100);  // as much as the other one then
+  CHECK(has(store, "first") == 100);
+  CHECK(get(store, first, "first", 600) == 100);  // what is there, and no more
+  CHECK(has(store, "second") == 100);
+  // Alerts have another part; one with few has its few, whatever another has.
+  const store::Writer many = store.add_writer("many", Rank::alert), few = store.add_writer("few", Rank::alert);
+  CHECK(get(store, many, "many", 2000) == 300);
+  CHECK(get(store, few, "few", 4) == 4);
+  CHECK(has(store, "many") == 296);
+  CHECK(get(store, wide, "more", 300) == 129);  // all that is left but for what is kept
+  CHECK(has(store, "size") == 1);
+  CHECK(has(store, "w") == 300);
+  CHECK(store.stats().series <= 1000);
+  // All that lived and had to go is of rules, and is known.
+  CHECK(store.stats().lost == 104);
+  std::uint64_t lost = 0;
+  for (const store::Shortage& one : store.take_short_of_room()) {
+    lost += one.lost;
+    CHECK(one.lost == (one.writer == first ? 100 : one.writer == many ? 4 : 0));
+  }
+  CHECK(lost == 104);
+}
+
+TEST_CASE("a store full of measured series has room for recordings, alerts, counters and health") {
+  using store::Rank;
+  Store store({.retention = kTwoHours, .max_series = 1000});
+  const store::Writer wide = store.add_writer("wide");
+  const store::Writer self = store.add_writer("self", Rank::self), alert = store.add_writer("alert", Rank::alert);
+  const store::Writer recording = store.add_writer("recording", Rank::recording);
+  CHECK(get(store, wide, "w", 2000) == 900);
+  CHECK(get(store, self, "self", 100) == 30);
+  CHECK(get(store, recording, "recording", 100) == 10);
+  CHECK(get(store, store::kHealth, "health", 10) == 10);
+  CHECK(get(store, alert, "alert", 100) == 20);
+  CHECK(store.stats().lost == 0);
+  // Health has what it needs, from who has most. The others keep what is kept for them.
+  CHECK(get(store, store::kHealth, "more", 100) == 100);
+  CHECK(has(store, "self") == 30);
+  CHECK(has(store, "w") == 830);
+  CHECK(has(store, "recording") == 10);
+  CHECK(has(store, "alert") == 20);
+  CHECK(store.stats().lost == 70);
+  CHECK(store.stats().series == 1000);
+}
+
+TEST_CASE("health and the first few series of an alert come before the agent's own counters, in the smallest store") {
+  using store::Rank;
+  Store store({.retention = kTwoHours, .max_series = 100});
+  const store::Writer self = store.add_writer("self", Rank::self), file = store.add_writer("file");
+  CHECK(get(store, self, "self", 300) == 50);
+  CHECK(get(store, file, "m", 300) == 43);
+  CHECK(get(store, store::kHealth, "health", 20) == 20);
+  CHECK(has(store, "self") == 34);
+  for (const char* name : {"a", "b", "c"}) {
+    const store::Writer alert = store.add_writer(name, Rank::alert);
+    CHECK(get(store, alert, name, 2) == 2);
+  }
+  CHECK(has(store, "self") == 30);
+  CHECK(has(store, "m") == 43);
+  // One alert with many takes ten of theirs at the most.
+  const store::Writer wide = store.add_writer("wide", Rank::alert);
+  CHECK(get(store, wide, "wide", 200) == 10);
+  CHECK(has(store, "self") == 20);
+  CHECK(has(store, "m") == 43);
+}
+
+TEST_CASE("what has ended goes before a new series is refused, whoever's it is") {
+  using store::Rank;
+  Store store({.retention = kTwoHours, .max_series = 1000});
+  const store::Writer wide = store.add_writer("wide"), rule = store.add_writer("rule", Rank::recording);
+  CHECK(get(store, rule, "r", 200) == 200);
+  CHECK(get(store, store::kHealth, "health", 100) == 100);
+  CHECK(get(store, wide, "w", 2000) == 650);
+  for (const char* name : {"r", "health"})
+    for (const store::Found& found : store.select({model::Matcher::equal("__name__", name)}))
+      CHECK(store.append(found.id, {2, model::stale_marker()}).has_value());
+  CHECK(get(store, wide, "w", 2000, 3) == 900);
+  CHECK(store.stats().lost == 0);
+  CHECK(store.stats().evicted == 250);
+  CHECK(get(store, rule, "r", 50, 4) == 10);  // of its own that had ended
 }
 
 TEST_CASE("the number of a writer is used again when its last series has gone") {
@@ -193,7 +306,7 @@ TEST_CASE("the number of a writer is used again when its last series has gone") 
 
 TEST_CASE("old samples and series may go in parts, between which others come, and all of them go") {
   Store store({.retention = base::Millis{1000}, .max_series = 1000});
-  for (int i = 0; i < 200; ++i) CHECK(append(store, store::kAgent, i, i % 2 == 0 ? 100 : 10'000));
+  for (int i = 0; i < 200; ++i) CHECK(append(store, store::kHealth, i, i % 2 == 0 ? 100 : 10'000));
   const std::size_t before = store.stats().bytes;
   int parts = 0;
   for (store::SeriesId next = 0; next < store.end(); ++parts) {
@@ -201,7 +314,7 @@ TEST_CASE("old samples and series may go in parts, between which others come, an
     CHECK(part > next);
     CHECK(part <= next + 50);
     next = part;
-    if (parts == 1) CHECK(append(store, store::kAgent, 500, 10'000));  // takes the place of one that has gone
+    if (parts == 1) CHECK(append(store, store::kHealth, 500, 10'000));  // takes the place of one that has gone
   }
   CHECK(parts >= 200 / 32);
   CHECK(store.stats().series == 101);
