@@ -40,13 +40,14 @@ void Writer::run() {
         tell();
         continue;
       }
-      if (waiting_.empty()) return;
+      if (waiting_.empty()) break;
       calls.swap(waiting_);
     }
     write(calls);
     tell();
     written_(std::move(calls));
   }
+  file_.look();  // what was lost since the last look must not be lost for the next start
 }
 
 void Writer::tell() {
