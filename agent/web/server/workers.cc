@@ -50,7 +50,7 @@ Workers share_workers(int most, int max_queries) {
     for (int& each : workers.of_lane) each = 1 + (each - 1) * shared / (wanted - static_cast<int>(kLanes));
   }
   const int calls = workers.of_lane.at(static_cast<std::size_t>(Lane::api));
-  workers.api_calls = calls - std::min(kRefusing, calls / 2);
+  workers.api_calls = calls > kWaitingCalls ? calls - kRefusing : calls;  // of few none refuses: who comes waits
   workers.queries = std::max(1, workers.api_calls * max_queries / (max_queries + kWaitingCalls));
   // Without a place a page is told so at once, and asks now and then.
   const int streams = workers.of_lane.at(static_cast<std::size_t>(Lane::stream));
@@ -64,7 +64,7 @@ base::Result<Workers> workers_for(const base::ThreadRoom& room, int max_queries)
   if (most < static_cast<int>(kLanes)) {
     constexpr int kFewest = 9;  // of which a quarter is to spare
     return base::fail(base::Kind::limit,
-                      fmt::format("only {} threads more can be started, and the web server needs {}; {}", room.threads,
+                      fmt::format("there is room for {} threads more, and the web server needs {}; {}", room.threads,
                                   kFewest, room.raise));
   }
   Workers workers = share_workers(most, max_queries);

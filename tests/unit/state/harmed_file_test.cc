@@ -79,8 +79,7 @@ state::DatabaseFile used_file(const std::string& folder) {
   {
     state::DatabaseFile file = opened(folder);
     apply(file, {Change::put(Table::silences, "gone", "x"), Change::put(Table::budgets, "order", "1")});
-    for (int i = 0; i < 20; ++i)
-      apply(file, {Change::put(Table::audit, std::to_string(i), std::string(1000, 'a'))});
+    for (int i = 0; i < 20; ++i) apply(file, {Change::put(Table::audit, std::to_string(i), std::string(1000, 'a'))});
   }
   state::DatabaseFile file = opened(folder);
   apply(file, {Change::remove(Table::silences, "gone"), Change::put(Table::budgets, "order", "2")});
