@@ -1,11 +1,9 @@
 #include "app/config_reader.h"
 
-#include <signal.h>
-
-#include <system_error>
 #include <utility>
 
 #include "app/config_lint.h"
+#include "base/thread.h"
 #include "loop/scheduler.h"
 
 namespace app {
@@ -32,15 +30,8 @@ void ConfigReader::read(const std::string& file, const std::string& listen_addre
     });
   };
   if (thread_.joinable()) thread_.join();  // it has told the last one
-  sigset_t all, before;                    // signals are the loop's
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  try {
-    thread_ = std::thread(work);
-  } catch (const std::system_error&) {
-    work();  // no thread is to be had: later is better than never
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (auto started = base::start_thread("to read the configuration", work)) thread_ = *std::move(started);
+  else work();  // later is better than never
 }
 
 void ConfigReader::came(Read& read) {

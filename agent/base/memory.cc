@@ -1,6 +1,7 @@
 #include "base/memory.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <charconv>
@@ -48,7 +49,10 @@ std::optional<std::size_t> memory_limit(const std::filesystem::path& proc_cgroup
 }
 
 void give_back_large_blocks() {
-  ::mallopt(M_ARENA_MAX, kArenas);
+  // Each arena but the first reserves 64 MiB of addresses: where these are limited, threads need them for their stacks.
+  rlimit addresses{};
+  const bool few = ::getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY;
+  ::mallopt(M_ARENA_MAX, few ? 1 : kArenas);
   ::mallopt(M_MMAP_THRESHOLD, kLargeBlock);  // and it does not grow with use any more
   ::mallopt(M_TRIM_THRESHOLD, kKeptOnTop);
 }

@@ -1,16 +1,15 @@
 #include "loop/blocking_pool.h"
-#include "loop/scheduler.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>
-#include <system_error>
-#include <thread>
 #include <utility>
+
+#include "base/thread.h"
+#include "loop/scheduler.h"
 
 namespace loop {
 
@@ -32,25 +31,6 @@ struct ThreadedBlockingPool::Out {
   }
 };
 
-namespace {
-
-base::Result<> begin(std::function<void()> work) {
-  // Signals are the loop's.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  base::Result<> begun;
-  try {
-    std::thread(std::move(work)).detach();
-  } catch (const std::system_error& error) {
-    begun = base::fail(base::Kind::limit, fmt::format("no thread for a call that may hang: {}", error.what()));
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return begun;
-}
-
-}  // namespace
-
 ThreadedBlockingPool::ThreadedBlockingPool(Scheduler& scheduler) : out_(std::make_shared<Out>(scheduler)) {}
 
 ThreadedBlockingPool::~ThreadedBlockingPool() {
@@ -66,14 +46,17 @@ Handle ThreadedBlockingPool::run(const Key& key, std::function<void()> work, std
   else if (out_->keys.size() >= kMost)
     begun = base::fail(base::Kind::limit, fmt::format("{} calls hang already; {} was not looked at", kMost, key.path));
   const std::uint64_t number = ++out_->last;
-  if (begun)
-    begun = begin([out = out_, key, number, work = std::move(work)] {
+  if (begun) {
+    auto started = base::start_thread("for a call that may hang", [out = out_, key, number, work = std::move(work)] {
       work();
       const std::lock_guard lock(out->mutex);
       if (out->scheduler == nullptr) return;
       // A task that the loop has no more turn for goes with the loop, and holds nothing of it.
       out->scheduler->post([out, key, number] { out->came_back(key, number); });
     });
+    if (started) started->detach();
+    else begun = base::Result<>(tl::unexpected<base::Error>(started.error()));
+  }
   if (!begun)
     return scheduler.at(scheduler.now(),
                         [done = std::move(done), error = begun.error()] { done(tl::unexpected<base::Error>(error)); });

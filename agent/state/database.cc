@@ -218,10 +218,12 @@ base::Result<> Database::write(const Change& change) {
 
 // On a full disk the log (-wal) may be what fills it: it is merged into the file and cut off, and then there is room.
 base::Result<> Database::apply(std::span<const std::vector<Change>* const> calls) {
+  cut_log_ = false;
   base::Result<> result = apply_once(calls);
   if (result || result.error().kind != base::Kind::limit) return result;
   if (sqlite3_wal_checkpoint_v2(db_.get(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK)
     return result;
+  cut_log_ = true;
   return apply_once(calls);
 }
 

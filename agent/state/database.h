@@ -36,6 +36,8 @@ class Database {
 
   // All of it becomes durable, or nothing.
   base::Result<> apply(std::span<const std::vector<Change>* const> calls);
+  // Whether the last apply() made the log (-wal) shorter, for want of room.
+  bool cut_log() const { return cut_log_; }
 
  private:
   using Connection = std::unique_ptr<sqlite3, Closed>;
@@ -59,6 +61,7 @@ class Database {
   std::string path_;
   Statement put_;
   Statement remove_;
+  bool cut_log_ = false;
 };
 
 }  // namespace state

@@ -63,10 +63,34 @@ class ScratchFolder {
 
 DatabaseFile::DatabaseFile(std::string path, FolderLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
 
-std::optional<DatabaseFile::Identity> DatabaseFile::identity() const {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0) return {};
-  return Identity{status.st_dev, status.st_ino};
+DatabaseFile::Files DatabaseFile::files() const {
+  const auto look_at = [](const std::string& path) -> std::optional<Seen> {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return {};
+    return Seen{status.st_dev, status.st_ino, status.st_size};
+  };
+  return {look_at(path_), look_at(path_ + "-wal")};
+}
+
+// SQLite keeps both files until the database is closed, and the log as long as it once was. A person may make either
+// shorter and lose nothing (VACUUM, a checkpoint); open_again() finds out.
+bool DatabaseFile::harmed() const {
+  const auto now = files();
+  const auto kept = [](const Seen& then, const std::optional<Seen>& there) {
+    return there && there->same_as(then) && there->size >= then.size;
+  };
+  return !seen_.database || !kept(*seen_.database, now.database) || (seen_.log && !kept(*seen_.log, now.log));
+}
+
+// Longer only: what somebody cut off in this moment must be seen by the next look.
+void DatabaseFile::note_growth() {
+  const Files now = files();
+  const auto note = [](std::optional<Seen>& then, const std::optional<Seen>& there) {
+    if (then && there && there->same_as(*then)) then->size = std::max(then->size, there->size);
+  };
+  if (database_->cut_log() && seen_.log) seen_.log->size = 0;
+  note(seen_.database, now.database);
+  note(seen_.log, now.log);
 }
 
 // With its -wal and -shm, so that sqlite3's .recover finds all there is.
@@ -140,7 +164,7 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
   else if (empty) notice = fmt::format("{} was empty. {}, if there were any", path_, kLost);
   if (opened && loaded) {
     database_.emplace(std::move(*opened));
-    identity_ = identity();
+    seen_ = files();
     return notice;
   }
   const base::Error& why = opened ? loaded.error() : opened.error();
@@ -158,30 +182,45 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
                               : "");
 }
 
+// A file that is still ours has lost something, or nothing: what it has and the agent does not know was removed by the
+// agent, and would come back with the next start. In another file that is somebody's, and stays.
 base::Result<> DatabaseFile::open_again() {
   const bool was_open = database_.has_value();
+  const Files now = files();
+  const bool ours = seen_.database && now.database && now.database->same_as(*seen_.database);
+  const bool replaced = !ours || (seen_.log && !(now.log && now.log->same_as(*seen_.log)));
   database_.reset();
   std::error_code code;
   fs::create_directories(fs::path(path_).parent_path(), code);
   std::string notice;
-  const auto now =
+  const auto when =
       std::chrono::floor<base::Millis>(std::chrono::system_clock::now());  // for the name of a damaged file
-  TRY(Database fresh, open_or_set_aside(now, notice));
+  TRY(Database fresh, open_or_set_aside(when, notice));
+  auto lacking = durable_;
+  std::vector<Change> mend;
   std::size_t unknown = 0;
-  TRY_VOID(fresh.load([&](Table table, std::string key, std::string) { unknown += !durable_.contains({table, key}); }));
-  std::vector<Change> all;
-  for (const auto& [key, value] : durable_) all.push_back(Change::put(key.first, key.second, value));
-  const std::vector<Change>* const call = &all;
-  if (!all.empty()) TRY_VOID(fresh.apply({&call, 1}));
-  if (was_open || !notice.empty())
-    base::log::error("the state file was removed, replaced or damaged; what the agent knows was written again",
-                     {{"file", path_}, {"records", fmt::to_string(all.size())}, {"damage", notice}});
+  TRY_VOID(fresh.load([&](Table table, std::string key, std::string value) {
+    const auto known = durable_.find({table, key});
+    if (known != durable_.end() && known->second == value) lacking.erase(known->first);
+    else if (known == durable_.end() && ours) mend.push_back(Change::remove(table, std::move(key)));
+    else if (known == durable_.end()) ++unknown;
+  }));
+  for (const auto& [key, value] : lacking) mend.push_back(Change::put(key.first, key.second, value));
+  const std::vector<Change>* const call = &mend;
+  if (!mend.empty()) TRY_VOID(fresh.apply({&call, 1}));
+  if (!notice.empty() || (was_open && (replaced || !mend.empty())))
+    base::log::error(
+        "the state file or its -wal was removed, replaced, cut short or damaged; what the agent knows is in it again",
+        {{"file", path_},
+         {"records", fmt::to_string(durable_.size())},
+         {"lacked", fmt::to_string(lacking.size())},
+         {"damage", notice}});
   if (unknown > 0)
     base::log::warn(
         "the state file holds records of before that this agent does not know; they count from its next start",
         {{"file", path_}, {"records", fmt::to_string(unknown)}});
   database_.emplace(std::move(fresh));
-  identity_ = identity();
+  seen_ = files();
   return {};
 }
 
@@ -189,16 +228,18 @@ base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> c
   base::Result<> result = lock_.hold();
   if (!result && result.error().kind == base::Kind::unavailable) {  // the file is another agent's now
     database_.reset();
+    seen_ = {};
     trouble_ = result.error().text;
     return result;
   }
   result = {};
-  if (!database_ || identity() != identity_) result = open_again();
+  if (!database_ || harmed()) result = open_again();
   if (result) result = database_->apply(calls);
   if (!result && database_ && result.error().kind == base::Kind::protocol) {  // damaged under the running agent
     result = open_again();
     if (result) result = database_->apply(calls);
   }
+  if (database_) note_growth();
   trouble_ = result ? "" : result.error().text;
   if (result) remember(calls);
   return result;
@@ -206,7 +247,7 @@ base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> c
 
 void DatabaseFile::look() {
   damage_.files = damaged_beside(path_).size();
-  if (!database_ || identity() != identity_ || !lock_.held()) (void)apply({});
+  if (!database_ || harmed() || !lock_.held()) (void)apply({});
 }
 
 void DatabaseFile::remember(std::span<const std::vector<Change>* const> calls) {

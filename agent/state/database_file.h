@@ -1,7 +1,7 @@
-// fettle.db on its path, whatever becomes of it: a file that cannot be opened, that is damaged, or that was removed or
-// replaced while the agent runs is opened or made again when something is to be written, and gets all records that
-// were durable before. Nothing is written while another process has the lock of the folder. One thread at a time, as
-// with Database.
+// fettle.db and its -wal on their paths, whatever becomes of them: a file that cannot be opened, that is damaged, or
+// that was removed, replaced or cut short while the agent runs is opened or made again when something is to be written,
+// and gets all records that were durable before. Nothing is written while another process has the lock of the folder.
+// One thread at a time, as with Database.
 #pragma once
 
 #include <sys/types.h>
@@ -38,7 +38,8 @@ class DatabaseFile {
   // All of it becomes durable, or nothing.
   base::Result<> apply(std::span<const std::vector<Change>* const> calls);
 
-  // Looks whether file and lock are still those on their paths, and opens or makes them again if not.
+  // Looks whether files and lock are still those on their paths and as long as they were, and opens or makes them again
+  // if not.
   void look();
 
   // Why the last write did not get through, or why the file cannot be opened; "" while records become durable.
@@ -47,13 +48,20 @@ class DatabaseFile {
   const Damage& damage() const { return damage_; }
 
  private:
-  struct Identity {
+  struct Seen {
     dev_t device = 0;
     ino_t inode = 0;
-    bool operator==(const Identity&) const = default;
+    off_t size = 0;
+    bool same_as(const Seen& other) const { return device == other.device && inode == other.inode; }
+  };
+  // What was on the paths; nothing where no file was.
+  struct Files {
+    std::optional<Seen> database, log;
   };
 
-  std::optional<Identity> identity() const;  // of the file that is on the path now
+  Files files() const;
+  bool harmed() const;
+  void note_growth();
   base::Result<> open_again();
   base::Result<Database> open_or_set_aside(base::WallTime now, std::string& notice);
   base::Result<> load(Database& database, const Each& each);
@@ -64,7 +72,7 @@ class DatabaseFile {
   std::string path_;
   FolderLock lock_;
   std::optional<Database> database_;
-  std::optional<Identity> identity_;  // of the file that `database_` has open
+  Files seen_;  // those that `database_` has open, each as long as it ever was
   std::map<std::pair<Table, std::string>, std::string> durable_;
   std::string trouble_;
   Damage damage_;

@@ -50,6 +50,8 @@ class FileState final : public State {
               });
             }) {}
 
+  base::Result<> begin() { return writer_.begin(); }
+
   void commit(std::vector<Change> changes, std::function<void(base::Result<>)> durable) override {
     if (asked_.size() >= kMostWaiting) return refuse(std::move(durable));
     const std::uint64_t number = ++calls_;
@@ -134,8 +136,9 @@ base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Sched
   notice = file.open(
       [&](Table table, std::string key, std::string value) { records.load(table, std::move(key), std::move(value)); },
       loop.wall_now());
-  return std::unique_ptr<State>(
-      std::make_unique<FileState>(std::move(file), std::move(records), loop, std::move(committed)));
+  auto state = std::make_unique<FileState>(std::move(file), std::move(records), loop, std::move(committed));
+  TRY_VOID(state->begin());
+  return std::unique_ptr<State>(std::move(state));
 }
 
 std::unique_ptr<State> in_memory(loop::Scheduler& loop) { return std::make_unique<MemoryState>(loop); }

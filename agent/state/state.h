@@ -78,10 +78,11 @@ class State {
   static constexpr std::chrono::seconds kSlow{5};
 };
 
-// Opens or creates <folder>/fettle.db. Fails only if another agent has the folder. In every other case the agent starts
-// and `notice` says what is wrong: a damaged file was set aside as fettle.db.damaged-<time> (five are kept), or nothing
-// can be written (full or read-only disk, no permission, a newer format). Then read() has what could be read, every
-// commit() fails, and the file is opened again by later calls, as it is when it is removed while the agent runs.
+// Opens or creates <folder>/fettle.db. Fails only if another agent has the folder, or if there is no thread that could
+// write (Kind::limit). In every other case the agent starts and `notice` says what is wrong: a damaged file was set
+// aside as fettle.db.damaged-<time> (five are kept), or nothing can be written (full or read-only disk, no permission,
+// a newer format). Then read() has what could be read, every commit() fails, and the file is opened again by later
+// calls, as it is when it is removed while the agent runs.
 // `committed` hears how long each call took from commit() until it was known to be durable; loop thread, before its
 // callback.
 base::Result<std::unique_ptr<State>> open(const std::string& folder, loop::Scheduler& loop, std::string& notice,

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/thread.h"
+
 namespace state {
 
 Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written, Seen seen)
@@ -9,8 +11,12 @@ Writer::Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written
       written_(std::move(written)),
       seen_(std::move(seen)),
       trouble_(file_.trouble()),
-      damaged_files_(file_.damage().files),
-      thread_([this] { run(); }) {}
+      damaged_files_(file_.damage().files) {}
+
+base::Result<> Writer::begin() {
+  TRY(thread_, base::start_thread("to make records durable", [this] { run(); }));
+  return {};
+}
 
 Writer::~Writer() {
   {
@@ -18,7 +24,7 @@ Writer::~Writer() {
     stopping_ = true;
   }
   changed_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Writer::add(Call call) {
@@ -40,13 +46,14 @@ void Writer::run() {
         tell();
         continue;
       }
-      if (waiting_.empty()) return;
+      if (waiting_.empty()) break;
       calls.swap(waiting_);
     }
     write(calls);
     tell();
     written_(std::move(calls));
   }
+  file_.look();  // what was lost since the last look must not be lost for the next start
 }
 
 void Writer::tell() {

@@ -36,7 +36,8 @@ class Writer {
   // DatabaseFile::trouble() or the count of damaged files is another one.
   using Seen = std::function<void(std::string trouble, std::size_t damaged_files)>;
   Writer(DatabaseFile file, std::function<void(std::vector<Call>)> written, Seen seen);
-  ~Writer();  // writes what waits, then ends the thread and closes the file
+  base::Result<> begin();  // Kind::limit: there is no thread for it
+  ~Writer();               // writes what waits, then ends the thread and closes the file
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
@@ -56,7 +57,7 @@ class Writer {
   std::vector<Call> waiting_;
   bool stopping_ = false;
   std::condition_variable changed_;
-  std::thread thread_;  // last: starts when all else is there
+  std::thread thread_;  // from begin() on
 };
 
 }  // namespace state

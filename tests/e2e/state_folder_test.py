@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""The state folder is full, read-only, no folder, or deleted: the agent starts, probes, tells people, takes no recovery
+"""The state folder is full, read-only, no folder, or deleted, or its files are cut: the agent starts, probes, tells people, takes no recovery
 action and says why; what was durable before is known; and it uses the folder as soon as it can be used."""
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -115,6 +117,39 @@ with lib.folder() as where:
         agent.kill()
     with agent:
         assert sorted(s["comment"] for s in silences(agent)) == ["after", "known before"]
+
+    harmed = "the state file or its -wal was removed, replaced, cut short or damaged"
+    known = ["after", "known before"]
+    for what, harm in (("the -wal deleted", lambda: (state / "fettle.db-wal").unlink()),
+                       ("the -wal emptied", lambda: os.truncate(state / "fettle.db-wal", 0)),
+                       ("the file emptied", lambda: os.truncate(state / "fettle.db", 0))):
+        for end in (agent.kill, agent.stop):
+            print(f"{what} while the agent runs, then {end.__name__}")
+            agent.log.unlink()
+            with agent:
+                add = lambda: lib.fettle("silence", "add", "-d", "1h", "-c", f"{what}, {end.__name__}", "service=other", f"--admin.socket={agent.admin}")
+                assert add().returncode == 0
+                harm()
+                lib.wait_for("the agent to see it", lambda: harmed in agent.text())  # without any change
+                assert add().returncode == 0 and durable(agent)
+                known += [f"{what}, {end.__name__}"] * 2
+                end()
+            with agent:
+                assert sorted(s["comment"] for s in silences(agent)) == sorted(known)
+
+    print("somebody looks into the file, and merges the -wal")
+    agent.log.unlink()
+    with agent, contextlib.closing(sqlite3.connect(state / "fettle.db", isolation_level=None)) as person:
+        for sql in "SELECT count(*) FROM records", "PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)":
+            person.execute(sql).fetchall()
+            done = lib.fettle("silence", "add", "-d", "1h", "-c", sql, "service=other", f"--admin.socket={agent.admin}")
+            assert done.returncode == 0 and durable(agent)
+            known.append(sql)
+        person.close()
+        agent.kill()
+        assert harmed not in agent.text(), agent.text()
+    with agent:
+        assert sorted(s["comment"] for s in silences(agent)) == sorted(known)
     subprocess.run(["umount", str(state)], check=True)
 
     print("a folder in the place of the file")

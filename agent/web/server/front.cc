@@ -1,7 +1,6 @@
 #include "web/server/front.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <deque>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/thread.h"
 #include "loop/blocking_pool.h"
 #include "loop/deferred_delete.h"
 #include "loop/event_loop.h"
@@ -61,6 +61,7 @@ class Front::Rep {
       std::atomic<std::size_t>& connections);
   ~Rep();
 
+  base::Result<> begin();
   void stop(std::chrono::milliseconds patience);
   void use(std::shared_ptr<const net::ServerTls> tls);
   void answer(std::uint64_t exchange, std::string bytes);
@@ -211,17 +212,16 @@ Front::Rep::Rep(FrontOptions options, Exchanges& exchanges, BasicAuth& auth, Ref
   loop_.post([this] {
     for (Entrance& entrance : entrances_) open(entrance);
   });
-  // Signals are the agent's loop's.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([this] {
-    loop_.run();
-    calls_.clear();
-    clients_.clear();
-    entrances_.clear();
-  });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+base::Result<> Front::Rep::begin() {
+  TRY(thread_, base::start_thread("to take connections", [this] {
+        loop_.run();
+        calls_.clear();
+        clients_.clear();
+        entrances_.clear();
+      }));
+  return {};
 }
 
 Front::Rep::~Rep() { stop({}); }
@@ -435,6 +435,7 @@ Front::Front(FrontOptions options, Exchanges& exchanges, BasicAuth& auth, Refusa
 
 Front::~Front() { mail_->close(); }
 
+base::Result<> Front::begin() { return rep_->begin(); }
 void Front::stop(std::chrono::milliseconds patience) { rep_->stop(patience); }
 void Front::use(std::shared_ptr<const net::ServerTls> tls) { rep_->use(std::move(tls)); }
 std::shared_ptr<Front::Inbox> Front::inbox() const { return mail_; }

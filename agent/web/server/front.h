@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/result.h"
 #include "net/acceptor.h"
 #include "net/tls/server_tls.h"
 #include "web/server/admin_access.h"
@@ -34,10 +35,12 @@ struct FrontOptions {
 
 class Front {
  public:
-  // `on_left`: a client has left while its answer was due; on the front's thread.
+  // `on_left`: a client has left while its answer was due; on the front's thread. Nobody is let in before begin().
   Front(FrontOptions options, Exchanges& exchanges, BasicAuth& auth, Refusals& refusals, std::function<void()> on_left);
   ~Front();  // stops without patience
 
+  // Kind::limit: there is no thread for it.
+  base::Result<> begin();
   // No further request is taken. Waits for those that are under way, not longer than `patience`; then everything is
   // closed, and no worker waits for the front.
   void stop(std::chrono::milliseconds patience);

@@ -6,11 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <mutex>
-#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -29,18 +27,11 @@
 #include "web/server/listen.h"
 #include "web/server/server_certificate.h"
 #include "web/server/web_config.h"
+#include "web/server/workers.h"
 
 namespace web {
 namespace {
 
-// Workers are CivetWeb's threads. They see whole requests only, and each lane has its own (see front.h): scrapes and
-// health checks never wait for pages, queries or event streams.
-constexpr int kHealthWorkers = 6;
-constexpr int kAdminWorkers = 4;
-constexpr int kOtherWorkers = 10;
-constexpr int kStreams = 8;
-constexpr int kWaitingCalls = 12;  // API calls beside the queries that run
-constexpr int kRefusing = 2;       // tell who comes above these numbers that he does
 constexpr std::size_t kMostConnections = 4096;
 // Of the file descriptors of this process: most are for what it looks after.
 constexpr std::size_t kShareOfDescriptors = 4;
@@ -74,18 +65,18 @@ std::size_t most_connections() {
 }  // namespace
 
 struct Server::Rep {
-  Rep(ServerOptions o, SnapshotSlot& s, Backend& b, WebConfig c)
-      : options(std::move(o)), web_config(std::move(c)), auth(web_config.users), slot(s), backend(b) {}
+  Rep(ServerOptions o, SnapshotSlot& s, Backend& b, WebConfig c, const Workers& w)
+      : options(std::move(o)), lanes(w), web_config(std::move(c)), auth(web_config.users), slot(s), backend(b) {}
 
   const ServerOptions options;
+  const Workers lanes;
   const WebConfig web_config;                     // as it was at the start
   std::string web_config_text = web_config.text;  // as it was read last, for better or worse; the loop's
   BasicAuth auth;
   std::atomic<bool> stopping{false};
-  EventStreams streams{kStreams};
-  const int most_api_calls = options.max_queries + kWaitingCalls;
-  ConcurrencyLimit api_calls{most_api_calls};
-  QueryGate gate{options.max_queries};
+  EventStreams streams{static_cast<std::size_t>(lanes.streams)};
+  ConcurrencyLimit api_calls{lanes.api_calls};
+  QueryGate gate{lanes.queries};
   AnswerMemory memory{options.answer_memory};
   SnapshotSlot& slot;
   Backend& backend;
@@ -117,7 +108,6 @@ struct Server::Rep {
   int handle(mg_connection* connection);
   Response answer(const Request& request);
   void stream(mg_connection* connection, const Request& request, Exchange& exchange);
-  std::array<int, kLanes> lanes() const;
   base::Result<> start_workers();
   base::Result<> start_front();
   void look_at_web_config();
@@ -183,7 +173,7 @@ Response Server::Rep::answer(const Request& request) {
   const ConcurrencyLimit::Permit permit = api_calls.take();
   if (!permit)
     return api_error(ErrorType::unavailable,
-                     fmt::format("{} API calls are being answered already; try again", most_api_calls));
+                     fmt::format("{} API calls are being answered already; try again", lanes.api_calls));
   return route(request, context);
 }
 
@@ -210,17 +200,6 @@ void Server::Rep::stream(mg_connection* connection, const Request& request, Exch
   streams.leave();
 }
 
-std::array<int, kLanes> Server::Rep::lanes() const {
-  std::array<int, kLanes> lanes{};
-  const auto set = [&](Lane lane, int count) { lanes.at(static_cast<std::size_t>(lane)) = count; };
-  set(Lane::health, kHealthWorkers);
-  set(Lane::admin, kAdminWorkers);
-  set(Lane::api, most_api_calls + kRefusing);
-  set(Lane::stream, kStreams + kRefusing);
-  set(Lane::other, kOtherWorkers);
-  return lanes;
-}
-
 base::Result<> Server::Rep::start_workers() {
   TRY(workers_socket, PrivateSocket::prepare(options.admin_socket));
   mg_callbacks callbacks{};
@@ -241,8 +220,7 @@ base::Result<> Server::Rep::start_workers() {
     if (rep) rep->said(message);
     return 1;
   };
-  const std::array<int, kLanes> each = lanes();
-  const std::string threads = std::to_string(std::accumulate(each.begin(), each.end(), 0));
+  const std::string threads = std::to_string(lanes.all());
   const std::string address = "x" + workers_socket->name_to_listen_on();
   const std::vector<const char*> list{"listening_ports", address.c_str(), "num_threads", threads.c_str(),
                                       "request_timeout_ms", kWorkerTimeoutMs, "enable_keep_alive", "no", "decode_url",
@@ -263,6 +241,9 @@ base::Result<> Server::Rep::start_workers() {
   workers = mg_start2(&init, &error);
   const std::lock_guard lock(mutex);
   started = true;
+  // Something else took the room that there was. It may have no thread that takes connections, and then mg_stop() would
+  // wait for that forever: what it has goes with the process.
+  if (trouble.starts_with("Cannot start worker thread")) workers = nullptr;
   if (!workers)
     return base::fail(base::Kind::io,
                       fmt::format("the web server's workers: {}", trouble.empty() ? text.c_str() : trouble));
@@ -291,8 +272,9 @@ base::Result<> Server::Rep::start_front() {
   TRY_VOID(start_workers());
   front = std::make_unique<Front>(
       FrontOptions{std::move(tcp), std::move(admin), groups, certificate ? certificate->tls() : nullptr,
-                   workers_socket->name_to_connect_to(), lanes(), most_connections()},
+                   workers_socket->name_to_connect_to(), lanes.of_lane, most_connections()},
       exchanges, auth, *refusals, [this] { streams.snapshot_changed(); });
+  TRY_VOID(front->begin());
   inbox = front->inbox();
   return {};
 }
@@ -326,8 +308,11 @@ base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Snaps
   if (!options.web_config_file.empty()) {
     TRY(web_config, load_web_config(options.web_config_file));
   }
+  const base::ThreadRoom room = base::room_for_threads(
+      static_cast<std::size_t>(wanted_workers(options.max_queries) + kBesideWorkers + kSpareThreads));
+  TRY(const Workers workers, workers_for(room, options.max_queries));
   std::unique_ptr<Server> server(new Server);
-  server->rep_ = std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config));
+  server->rep_ = std::make_unique<Rep>(std::move(options), slot, backend, std::move(web_config), workers);
   Rep& rep = *server->rep_;
   if (rep.web_config.tls) {
     TRY(rep.certificate, ServerCertificate::read(rep.web_config.files));
