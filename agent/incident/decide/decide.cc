@@ -26,11 +26,14 @@ const model::RecoveryReport* in_vain(const model::Incident& incident, const Answ
   return found == incident.recoveries.end() ? nullptr : &*found;
 }
 
-// Its last run has brought it back. The rule says so at its next evaluation; what the plan could do then counts for
-// nothing, such as a budget that this run has used up.
+// The last run that did something has brought it back. The rule says so at its next evaluation; what the plan could do
+// then counts for nothing, such as a budget that this run has used up, or another run that an agent which has just
+// started anew asks for by an alert of before, and that finds nothing to do.
 bool is_mended(const model::Incident& incident) {
-  return !incident.down && !incident.recoveries.empty() && incident.recoveries.back().ended &&
-         incident.recoveries.back().state == RecoveryState::recovered;
+  const auto last = std::find_if(incident.recoveries.rbegin(), incident.recoveries.rend(), [](const auto& run) {
+    return !run.actions.empty() || run.state == RecoveryState::recovered;
+  });
+  return !incident.down && last != incident.recoveries.rend() && last->ended && last->state == RecoveryState::recovered;
 }
 
 std::string outcome(const model::RecoveryReport& run) {

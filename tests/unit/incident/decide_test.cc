@@ -114,6 +114,17 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          a.opens = kStart + seconds{3600};
        },
        seconds{1}, Act::hold, "it is up, and an alert of it still fires"},
+      {"the same, and the agent was killed and asks for another run by the alert of before",
+       [](auto& i, auto& a) {
+         i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true),
+                         run(RecoveryState::aborted, RecoveryMode::enforce, false, false)};
+         i.recoveries.back().id = "r2";
+         i.down = false;
+         a.run = "r2";
+         a.closed = "budget: 0 of 1 attempts left in 1h";
+         a.opens = kStart + seconds{3600};
+       },
+       seconds{2}, Act::hold, "it is up, and an alert of it still fires"},
       {"down once more after that",
        [](auto& i, auto& a) {
          i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true)};
