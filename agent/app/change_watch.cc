@@ -151,8 +151,13 @@ void ChangeWatch::note_certificate(const probe::Run& run) {
 }
 
 void ChangeWatch::look(std::function<void()> done) {
-  waiting_.push_back(std::move(done));
-  if (look_) return;
+  // The one that is under way may have read a file before it was changed.
+  next_.push_back(std::move(done));
+  if (!look_) begin();
+}
+
+void ChangeWatch::begin() {
+  waiting_ = std::exchange(next_, {});
   timer_.reset();
   const auto found = std::make_shared<Found>();
   found->at = context_.scheduler.wall_now();
@@ -180,7 +185,9 @@ void ChangeWatch::look(std::function<void()> done) {
 void ChangeWatch::go_on() {
   const loop::Handle limit = std::move(limit_);
   for (const auto& each : std::exchange(waiting_, {})) each();
-  look_later();
+  if (look_) return;  // one of them has asked for another
+  if (next_.empty()) look_later();
+  else begin();
 }
 
 void ChangeWatch::look_later() {

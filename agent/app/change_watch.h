@@ -52,7 +52,8 @@ class ChangeWatch {
   void add(model::NodeChange change);
   // Of a probe over TLS: when the certificate that it saw ends.
   void note_certificate(const probe::Run& run);
-  // Looks now; `done` in a later turn, also if nothing could be looked at.
+  // Looks now, or once more after the look that is under way; `done` in a later turn, also if nothing could be looked
+  // at.
   void look(std::function<void()> done);
   // What may have caused a fault of the service that began then, the likeliest first.
   std::vector<model::NodeChange> before(const std::string& service, base::WallTime started) const;
@@ -61,6 +62,7 @@ class ChangeWatch {
 
  private:
   struct Found;
+  void begin();
   void looked(const Found& found);
   void go_on();
   void look_later();
@@ -72,7 +74,7 @@ class ChangeWatch {
   std::map<std::pair<std::string, std::string>, double> certificates_;  // service, probe: end of its certificate
   std::vector<model::NodeChange> changes_;                              // oldest first
   base::WallTime looked_until_{};                                       // the epoch: never
-  std::vector<std::function<void()>> waiting_;
+  std::vector<std::function<void()>> waiting_, next_;  // for the look under way, and for the one after it
   loop::Handle look_, limit_, timer_;
 };
 
