@@ -43,7 +43,7 @@ const config::Schema<InhibitRule>& inhibit_rule_schema() {
           .shows({"equal"})
           .check([](const InhibitRule& rule, const config::Complain& complain) {
             for (const std::string& name : rule.equal)
-              if (name.empty()) complain("equal", "has a label without a name");
+              if (!config::is_label_name(name)) complain("equal", fmt::format("'{}' is no name of a label", name));
           });
   return schema;
 }

@@ -19,7 +19,8 @@ void read_mapping(const config::Node& node, model::MatchOp op, Matchers& out, co
   for (const auto& [name, value] : node.entries()) {
     const std::string at = fmt::format("{}.{}", path, name.scalar());
     std::string text, why;
-    if (name.scalar().empty()) errors.add(name.mark(), at, "a label needs a name");
+    if (!config::is_label_name(name.scalar()))
+      errors.add(name.mark(), at, fmt::format("'{}' is no name of a label", name.scalar()));
     else if (!config::read(value, text, why)) errors.add(value.mark(), at, why);
     if (!why.empty()) continue;
     if (const auto good = model::Matcher::make(op, name.scalar(), text); !good) {

@@ -33,8 +33,8 @@ void check_group_by(const Settings& route, const config::Complain& complain) {
     if (!seen.insert(label).second) complain("group_by", fmt::format("names '{}' twice", label));
     if (label == kAllLabels) {
       if (route.group_by->size() > 1) complain("group_by", "'...' stands for all labels and cannot be beside others");
-    } else if (label.empty()) {
-      complain("group_by", "has a label without a name");
+    } else if (!config::is_label_name(label)) {
+      complain("group_by", fmt::format("'{}' is no name of a label", label));
     }
   }
 }

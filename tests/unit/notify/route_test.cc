@@ -142,7 +142,7 @@ TEST_CASE("the mistakes of routes are named with their place") {
       {"route: {receiver: all, group_by: [a, a]}\n", "fettle.yml:2:34: route.group_by: names 'a' twice\n"},
       {"route: {receiver: all, group_by: ['...', a]}\n",
        "fettle.yml:2:34: route.group_by: '...' stands for all labels and cannot be beside others\n"},
-      {"route: {receiver: all, group_by: ['']}\n", "fettle.yml:2:34: route.group_by: has a label without a name\n"},
+      {"route: {receiver: all, group_by: [a-b]}\n", "fettle.yml:2:34: route.group_by: 'a-b' is no name of a label\n"},
       {"route: {receiver: all, routes: [{matchers: [severity]}]}\n",
        "fettle.yml:2:45: route.routes[0].matchers[0]: bad matcher severity (column 9): expected one of =, !=, =~ and "
        "!~\n"},
@@ -154,7 +154,7 @@ TEST_CASE("the mistakes of routes are named with their place") {
        "fettle.yml:2:55: route.routes[0].mute_time_intervals: there is no time interval 'nigths'\n"},
       {"route: {receiver: all, group_wiat: 3s}\n",
        "fettle.yml:2:24: route.group_wiat: unknown key; did you mean 'group_wait'?\n"},
-      {"inhibit_rules: [{equal: ['']}]\n", "fettle.yml:2:25: inhibit_rules[0].equal: has a label without a name\n"},
+      {"inhibit_rules: [{equal: [a-b]}]\n", "fettle.yml:2:25: inhibit_rules[0].equal: 'a-b' is no name of a label\n"},
       {"time_intervals: [{name: a}, {name: a}]\n",
        "fettle.yml:2:36: time_intervals: there is a time interval 'a' already\n"},
   };
