@@ -93,12 +93,15 @@ Shortage& Room::note(Writer writer) {
 Room::Ranks Room::crowded(Rank rank) const {
   const Ranked& own = ranks_[index(rank)];
   Ranks out{};
-  out[index(rank)] = own.series >= own.most;
+  const bool is_of_rules = rank == Rank::recording || rank == Rank::alert;
+  out[index(rank)] = own.series >= own.most && !is_of_rules;
   if (out[index(rank)] || own.series < own.sure) return out;
   std::size_t taken = 0;
   for (const Ranked& all : ranks_) taken += std::max(all.series, all.sure);
   if (taken < max_series_) return out;
-  for (std::size_t i = 0; i < kRanks; ++i) out[i] = i == index(rank) || ranks_[i].series > ranks_[i].sure;
+  const bool has_its_part = own.series >= own.most;
+  for (std::size_t i = 0; i < kRanks; ++i)
+    out[i] = i == index(rank) || (!has_its_part && ranks_[i].series > ranks_[i].sure);
   return out;
 }
 
@@ -128,6 +131,10 @@ const Room::Entry* Room::gives_way_to(const Entry& entry, const Ranks& ranks) co
     found = largest_of(rank);
     if (found && found->stats.series <= entry.stats.series + 1) found = nullptr;
   }
+  if (found || ranks_[index(rank)].series >= ranks_[index(rank)].most) return found;
+  // What a rank has beyond its part, from the time when there was room, goes for those that have less than theirs.
+  for (std::size_t i = 0; i < kRanks; ++i)
+    if (i != index(rank) && ranks_[i].series > ranks_[i].most) found = largest_of(static_cast<Rank>(i));
   return found;
 }
 

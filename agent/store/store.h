@@ -3,8 +3,9 @@
 // older than the newest sample is refused and counted.
 //
 // Who gets room. Each series has a writer: a probe, a rule, the agent's own counters, or health; and each writer a
-// rank. A rank has a part of the store that is kept for it, whatever the others need, and most that it may have. What
-// is kept for none is for who comes first. In hundredths of max_series:
+// rank. A rank has a part of the store that is kept for it, whatever the others need, and most that it may have; rules
+// may have more of a store that has room, until others want it. What is kept for none is for who comes first. In
+// hundredths of max_series:
 //
 //   measured    series of probes                        0, at most 90
 //   self        the agent's own counters                3, at most 50
@@ -17,7 +18,8 @@
 // - health: one of the agent's own counters, else one of the probe or rule with the most;
 // - the first few series of an alert: one of the agent's own counters;
 // - a rule with fewer series, among recordings or among alerts: one of the rule with the most, so that what one rule
-//   has too many of costs no other its few. Measured series never go for rules.
+//   has too many of costs no other its few. Measured series never go for rules;
+// - a rank that has less than its most: one of rules that have more than theirs.
 // None of these goes from what is kept for another rank. Else the new one is refused. A probe whose series come and go
 // holds at most kMostOfWriter of them, those that have ended included: its own oldest make room.
 #pragma once
