@@ -26,14 +26,16 @@ const model::RecoveryReport* in_vain(const model::Incident& incident, const Answ
   return found == incident.recoveries.end() ? nullptr : &*found;
 }
 
-// The last run that did something has brought it back. The rule says so at its next evaluation; what the plan could do
+// The last run that did something has brought it back, and it has not gone down since: a killed agent may not have
+// written that it is up. The rule says so at its next evaluation; what the plan could do
 // then counts for nothing, such as a budget that this run has used up, or another run that an agent which has just
 // started anew asks for by an alert of before, and that finds nothing to do.
 bool is_mended(const model::Incident& incident) {
   const auto last = std::find_if(incident.recoveries.rbegin(), incident.recoveries.rend(), [](const auto& run) {
     return !run.actions.empty() || run.state == RecoveryState::recovered;
   });
-  return !incident.down && last != incident.recoveries.rend() && last->ended && last->state == RecoveryState::recovered;
+  return last != incident.recoveries.rend() && last->ended && last->state == RecoveryState::recovered &&
+         incident.last_down <= *last->ended;
 }
 
 std::string outcome(const model::RecoveryReport& run) {

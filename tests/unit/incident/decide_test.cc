@@ -119,7 +119,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true),
                          run(RecoveryState::aborted, RecoveryMode::enforce, false, false)};
          i.recoveries.back().id = "r2";
-         i.down = false;
+         i.last_down = kStart;
          a.run = "r2";
          a.closed = "budget: 0 of 1 attempts left in 1h";
          a.opens = kStart + seconds{3600};
@@ -129,6 +129,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
        [](auto& i, auto& a) {
          i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true)};
          i.down = true;
+         i.last_down = kStart + seconds{6};
          a.closed = "budget: 0 of 1 attempts left in 1h";
          a.opens = kStart + seconds{3600};
        },
