@@ -27,9 +27,8 @@ const model::RecoveryReport* in_vain(const model::Incident& incident, const Answ
 }
 
 // The last run that did something has brought it back, and it has not gone down since: a killed agent may not have
-// written that it is up. The rule says so at its next evaluation; what the plan could do
-// then counts for nothing, such as a budget that this run has used up, or another run that an agent which has just
-// started anew asks for by an alert of before, and that finds nothing to do.
+// written that it is up. The rule says so at its next evaluation. What the plan could do then counts for nothing, such
+// as a budget that this run has used up, or another run, by an alert of before, that finds nothing to do.
 bool is_mended(const model::Incident& incident) {
   const auto last = std::find_if(incident.recoveries.rbegin(), incident.recoveries.rend(), [](const auto& run) {
     return !run.actions.empty() || run.state == RecoveryState::recovered;
