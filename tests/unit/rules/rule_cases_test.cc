@@ -305,7 +305,10 @@ TEST_CASE("a file of tests is read as promtool reads it") {
 
 TEST_CASE("an expected value is a number as YAML writes it") {
   Site site;
-  for (const auto& [text, value] : std::vector<std::pair<const char*, const char*>>{
+  struct Row {
+    const char *text, *value;
+  };
+  for (const Row& row : std::vector<Row>{
            {"5", "5"},        {"1_000", "1000"}, {"0x10", "16"},     {"0o17", "15"},    {"017", "15"},
            {"08", "8"},       {"0b11", "3"},     {"1E3", "1000"},    {"+5", "5"},       {".5", "0.5"},
            {"-.5", "-0.5"},   {"5.", "5"},       {".inf", "Inf"},    {"-.INF", "-Inf"}, {"~", "0"},
@@ -313,9 +316,9 @@ TEST_CASE("an expected value is a number as YAML writes it") {
            {"true", nullptr}, {"1:30", nullptr}, {"1e400", nullptr}, {"1.5e", nullptr}, {"_1", nullptr},
            {"''", nullptr},   {"0x", nullptr},
        }) {
-    CAPTURE(text);
-    site.write("tests.yml", std::string("tests:\n- promql_expr_test: [{expr: vector(") + (value ? value : "1") +
-                                "), exp_samples: [{labels: '{}', value: " + text + "}]}]\n");
-    CHECK(site.run({}) == (value ? 0 : 1));
+    CAPTURE(row.text);
+    site.write("tests.yml", std::string("tests:\n- promql_expr_test: [{expr: vector(") + (row.value ? row.value : "1") +
+                                "), exp_samples: [{labels: '{}', value: " + row.text + "}]}]\n");
+    CHECK(site.run({}) == (row.value ? 0 : 1));
   }
 }
