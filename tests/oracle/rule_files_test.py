@@ -174,12 +174,22 @@ def verdict(*argv):
     return done.returncode == 0, done.stdout
 
 
-def judges(newer):
+def judges(kept):
+    """Each promtool that is here with the compat that it stands for, and what came with that of 3.x."""
+    newer, found = None, []
+    try:
+        newer = newer_prometheus.newer_prometheus(kept)
+    except newer_prometheus.NotHere as why:
+        print(f"3.x is left out: {why}")
     old = shutil.which("promtool")
     if old and "version 2.42" in verdict(old, "--version")[1]:
-        yield old, 2
+        found.append((old, 2))
     if newer:
-        yield newer.promtool, 3
+        found.append((newer.promtool, 3))
+    if not found:
+        print("skipped: there is no promtool of 2.42, and none of 3.x")
+        sys.exit(lib.SKIPPED)
+    return found, newer
 
 
 def main():
@@ -190,15 +200,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--cases", type=int, default=60)
     options = parser.parse_args()
-    newer = None
-    try:
-        newer = newer_prometheus.newer_prometheus(options.kept)
-    except newer_prometheus.NotHere as why:
-        print(f"3.x is left out: {why}")
-    all_judges = list(judges(newer))
-    if not all_judges:
-        print("skipped: there is no promtool of 2.42, and none of 3.x")
-        return lib.SKIPPED
+    all_judges, newer = judges(options.kept)
     print(f"seed {options.seed}", flush=True)
     known = known_files(pathlib.Path(os.environ.get("FETTLE_SHARED") or options.beside), newer, options.files)
     with lib.folder() as where:
