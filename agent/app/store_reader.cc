@@ -1,7 +1,8 @@
 #include "app/store_reader.h"
-#include "promql/queryable.h"
 
 #include <algorithm>
+
+#include "promql/queryable.h"
 
 namespace app {
 namespace {

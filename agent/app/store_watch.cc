@@ -112,9 +112,9 @@ std::string too_many_series(const std::vector<const probe::Spec*>& probes, std::
   if (series <= max_series) return "";
   return fmt::format(
       "storage.max_series is {}, and {} probes measure {} series or more, with those of the agent itself: what is "
-      "beyond "
-      "is refused, health and alerts last. Set storage.max_series to {} or more (2 to 4 KiB of memory for each), or "
-      "measure less",
+      "beyond is refused, health and alerts last. Set storage.max_series to {} or more (2 to 4 KiB of memory for "
+      "each), "
+      "or measure less",
       max_series, probes.size(), series, (series / 10'000 + 1) * 10'000 * 5 / 4);
 }
 

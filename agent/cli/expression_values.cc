@@ -1,9 +1,10 @@
 #include "cli/expression_values.h"
-#include "promql/parser.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include "promql/parser.h"
 
 namespace cli {
 namespace {

@@ -37,10 +37,7 @@ std::array<int, kLanes> wanted_of_lane(int max_queries) {
 
 int Workers::all() const { return std::accumulate(of_lane.begin(), of_lane.end(), 0); }
 
-int wanted_workers(int max_queries) {
-  const auto wanted = wanted_of_lane(max_queries);
-  return std::accumulate(wanted.begin(), wanted.end(), 0);
-}
+int wanted_workers(int max_queries) { return Workers{.of_lane = wanted_of_lane(max_queries)}.all(); }
 
 Workers share_workers(int most, int max_queries) {
   Workers workers{.of_lane = wanted_of_lane(max_queries)};
