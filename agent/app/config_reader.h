@@ -1,5 +1,5 @@
-// Reads the configuration anew on a thread of its own: ten thousand probes are a second's work, in which no probe would
-// run. One reading at a time. Loop thread.
+// Reads the configuration again, on a thread of its own: for ten thousand probes that takes a second, and the loop
+// would run no probe meanwhile. One reading at a time. Loop thread.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@ class ConfigReader {
   using Done = std::function<void(LoadedConfig loaded, config::Errors errors)>;
 
   explicit ConfigReader(loop::Scheduler& loop) : loop_(loop) {}
-  ~ConfigReader();  // waits for the thread; nobody is told any more
+  ~ConfigReader();  // waits for the thread; Done is not called after it
 
   bool busy() const { return done_ != nullptr; }
   // load() of these two, and whether systemd knows the units. Not while it is busy().

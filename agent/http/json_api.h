@@ -28,8 +28,8 @@ base::Result<ApiAddress> parse_api_address(std::string_view text);
 // Docker's engine, or a proxy of it, on a unix socket.
 ApiAddress docker_on(std::string path);
 inline constexpr const char* kDockerSocket = "/run/docker.sock";
-// A name or id that may stand in a path as it is: a letter or digit, then letters, digits and _.-. All
-// names of containers are such.
+// A name or id that may stand in a path as it is: a letter or digit, then letters, digits and _.-. All names of
+// containers are such.
 bool is_plain_name(std::string_view name);
 
 // Such a server, and how it is asked.

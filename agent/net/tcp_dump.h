@@ -46,7 +46,7 @@ struct TcpCounts {
   bool retransmitting = false;       // something was not acknowledged and is sent again
 };
 
-// What a socket has taken and nobody has read, in the kernel's count, which is more than the bytes of the datagrams.
+// The receive buffer of a socket: what was not read yet, as the kernel counts it, with its own overhead.
 struct ReceiveBuffer {
   std::uint32_t bytes = 0;
   std::uint32_t limit = 0;

@@ -9,10 +9,10 @@ constexpr base::Millis kQuestionEvery{200};
 // Of memory: a sample with the room that its vector keeps for more, and what a label set takes beside its text.
 constexpr std::size_t kSampleBytes = 24;
 constexpr std::size_t kLabelsBytes = 96;
-// What a node keeps for a series that it knows, whoever made its labels: places in tables and maps, marks, points.
+// Memory of a node for each series, beside the labels: entries in tables and maps, marks, points.
 constexpr std::size_t kPlaceBytes = 160;
 constexpr std::size_t kReserveStep = 1024 * 1024;
-constexpr std::size_t kUnasked = 64 * 1024;  // a small query has its answer, whoever holds the rest
+constexpr std::size_t kUnasked = 64 * 1024;  // small queries are not refused while large ones hold the budget
 constexpr std::size_t kFreeLabels = 16 * 1024 * 1024;
 constexpr std::size_t kMostAnnotations = 1000;  // that are counted; the API shows ten
 

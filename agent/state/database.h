@@ -36,7 +36,7 @@ class Database {
 
   // All of it becomes durable, or nothing.
   base::Result<> apply(std::span<const std::vector<Change>* const> calls);
-  // Whether the last apply() made the log (-wal) shorter, for want of room.
+  // Whether the last apply() truncated the log (-wal), because the disk was full.
   bool cut_log() const { return cut_log_; }
 
  private:

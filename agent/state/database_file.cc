@@ -82,7 +82,7 @@ bool DatabaseFile::harmed() const {
   return !seen_.database || !kept(*seen_.database, now.database) || (seen_.log && !kept(*seen_.log, now.log));
 }
 
-// Longer only: what somebody cut off in this moment must be seen by the next look.
+// Notes growth only: a file that another process truncates at this moment must be found by the next look.
 void DatabaseFile::note_growth() {
   const Files now = files();
   const auto note = [](std::optional<Seen>& then, const std::optional<Seen>& there) {
@@ -182,8 +182,8 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
                               : "");
 }
 
-// A file that is still ours has lost something, or nothing: what it has and the agent does not know was removed by the
-// agent, and would come back with the next start. In another file that is somebody's, and stays.
+// In the same file, records that the agent does not have are ones that it removed before: they are removed again, or
+// the next start would read them. In another file they are of whoever put it there, and stay.
 base::Result<> DatabaseFile::open_again() {
   const bool was_open = database_.has_value();
   const Files now = files();

@@ -13,8 +13,8 @@
 //   alert       ALERTS, ALERTS_FOR_STATE                2, at most 30
 //   health      probe_success, fettle_service_up        4, and what it needs
 //
-// Where there is no room, what has ended (the newest sample is a stale marker) goes, oldest first, whoever's it is. A
-// living series goes only for
+// Where there is no room, series that have ended (the newest sample is a stale marker) go first, the oldest first, of
+// any writer. A living series goes only for
 // - health: one of the agent's own counters, else one of the probe or rule with the most;
 // - the first few series of an alert: one of the agent's own counters;
 // - a rule with fewer series, among recordings or among alerts: one of the rule with the most, so that what one rule

@@ -144,8 +144,8 @@ bool is_one_of(char c, std::string_view more) {
   return base::is_alphanumeric(c) || more.find(c) != std::string_view::npos;
 }
 
-// As Go writes the path of a URL: as it stands if it could be one, else decoded and encoded anew. A % that is no byte
-// is a mistake.
+// The path of a URL as Go writes it: unchanged if it is valid, else decoded and encoded again. A % without two
+// hexadecimal digits is an error.
 base::Result<std::string> escaped_path(std::string_view path) {
   std::string decoded;
   bool as_it_stands = true;

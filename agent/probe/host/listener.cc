@@ -1,6 +1,6 @@
-// Whether somebody listens on a TCP or UDP port, and whether they take what comes: asked of the kernel, without a
-// packet. Connecting to a hung server goes on working until its queue is full, and each such probe fills it; a datagram
-// that nobody reads is not refused either.
+// Whether a server listens on a TCP or UDP port, and reads what arrives: asked of the kernel, without a packet. A
+// connection to a hung server succeeds until its queue is full, and each such probe fills the queue; a datagram that is
+// not read is not refused either.
 #include <arpa/inet.h>
 
 #include <utility>
