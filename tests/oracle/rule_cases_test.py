@@ -31,7 +31,7 @@ RULES = """groups:
   - {record: twice, expr: up * 2, labels: {a: b}}
 """
 DURATIONS = ["0m", "1m", "2m", "3m", "30s", "90s", "5m", "1m30s", "150s", "0", "0s"]
-WRONG_DURATIONS = ["-1m", "5", "1.5m", "''", "x", "1m 30s", "1h1m1s", "1y", "~"]
+WRONG_DURATIONS = ["-1m", "5", "1.5m", "''", "x", "1m 30s", "1h1m1s", "1d", "~"]
 SERIES = ["up", "up{}", 'up{job="a"}', 'up{job="b"}', '{__name__="up",job="c"}', 'up{job="a",instance="i"}', '{"up",job="q"}', '{"up.x"}', "x",
           'up{job="a" }', ' up{job="a"}', "up{job='a'}", 'up{job="a",}', 'up{job="\\u00fc"}', 'up{"k.8"="a"}', "up{", "up{a=~'b'}", "1x"]
 VALUES = ["0", "1", "0 0 0 0 0", "1 1 0 0 0 0", "0x5", "1x5", "0+1x5", "5-1x5", "_", "_x3 1", "1 _ 1", "stale", "1 stale 1", "NaN", "1 NaN", "inf",
@@ -147,12 +147,17 @@ def main():
                 theirs, said = rule_files.verdict(promtool, "test", "rules", path)
                 ours, answer = rule_files.verdict(os.environ["FETTLE"], "test", "rules", f"--promql.compat={compat}", path)
                 passed += theirs
-                if theirs != ours and not known(path.read_text(), said, compat):
+                if theirs != ours and not known(path.read_text(), said, compat) and not undecided(promtool, path, ours):
                     bad.append(f"{path.read_text()}promtool for {compat} says {theirs}, we say {ours}\n{said[-600:]}\n{answer[-600:]}")
         print("\n".join(bad[:10]))
         assert not bad, f"{len(bad)} of {len(judges) * options.cases} verdicts differ"
     print(f"{options.cases} files: {len(judges) * options.cases} verdicts are promtool's, {passed} of them pass")
     return 0
+
+
+def undecided(promtool, path, ours):
+    """promtool takes the groups in any order: where one reads what another records, its verdicts on one file differ."""
+    return any(rule_files.verdict(promtool, "test", "rules", path)[0] == ours for _ in range(20))
 
 
 def known(text, said, compat):

@@ -86,6 +86,7 @@ const Schema<InputSeries>& series_schema() {
                                          })
                                  .custom("values", "One value per interval.", "",
                                          [](const Node& node, InputSeries& s, const std::string& path, Errors& errors) {
+                                           if (node.is_null()) return;
                                            if (!node.is_scalar())
                                              return errors.add(node.mark(), path, config::expected("values", node));
                                            auto values = parse_series_values(node.scalar());
@@ -199,11 +200,25 @@ void check(const Node& root, const TestFile& file, promql::Compat compat, Errors
     const std::vector<Node> tests = root.find("tests").items();
     for (std::size_t i = 0; i < tests.size(); ++i) {
       refuse(tests[i], fmt::format("tests[{}].", i), "start_timestamp");
-      for (const Node& series : tests[i].find("input_series").items())
-        if (const Node text = series.find("series"); !text.scalar().empty())
+      for (const Node& series : tests[i].find("input_series").items()) {
+        const auto refuse_series = [&](const Node& text, const std::string& why) {
+          errors.add(text.mark(), fmt::format("tests[{}].input_series", i), why);
+        };
+        if (const Node text = series.find("series"); !text.scalar().empty() && promql::parse_metric(text.scalar()))
           if (const auto labels = promql::parse_metric(text.scalar(), compat); !labels)
-            errors.add(text.mark(), fmt::format("tests[{}].input_series", i), labels.error().text);
+            refuse_series(text, labels.error().text);
+        if (const Node text = series.find("values"); parse_series_values(text.scalar()))
+          if (const auto values = parse_series_values(text.scalar(), compat); !values)
+            refuse_series(text, values.error().text + "; Prometheus 3 knows it (promql.compat 3)");
+      }
     }
+  }
+  for (std::size_t i = 0; i < file.tests.size(); ++i) {
+    const std::vector<Node> series = root.find("tests").items()[i].find("input_series").items();
+    for (std::size_t j = 0; j < series.size(); ++j)
+      if (series[j].find("series").scalar().empty() && starts_with_number(series[j].find("values").scalar()))
+        errors.add(series[j].mark(), fmt::format("tests[{}].input_series[{}]", i, j),
+                   "has values and no series: write series: 'up{job=\"order\"}'");
   }
   std::set<std::string> ordered;
   for (const std::string& group : file.group_eval_order)
@@ -214,6 +229,13 @@ void check(const Node& root, const TestFile& file, promql::Compat compat, Errors
       if (file.tests[i].alerts[j].alertname.empty())
         errors.add(root.find("tests").items()[i].find("alert_rule_test").items()[j].mark(),
                    fmt::format("tests[{}].alert_rule_test[{}]", i, j), "needs an alertname");
+}
+
+// A series that is written twice has the values of the last one, as in promtool.
+void keep_last_of_each(std::vector<InputSeries>& series) {
+  std::set<model::Labels> later;
+  for (std::size_t i = series.size(); i-- > 0;)
+    if (!later.insert(series[i].labels).second) series.erase(series.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
 }  // namespace
@@ -247,6 +269,7 @@ TestFile load_test_file(const std::string& path, promql::Compat compat, Errors& 
   for (TestGroup& test : file.tests)
     if (test.interval.count() <= 0) test.interval = file.evaluation_interval;
   check(root, file, compat, errors);
+  for (TestGroup& test : file.tests) keep_last_of_each(test.series);
   return file;
 }
 

@@ -24,12 +24,15 @@ using Values = std::vector<std::optional<double>>;
 
 bool is_word(char c) { return base::is_alphanumeric(c) || c == '_'; }
 
-// Digits with underscores between them, a fraction, an exponent: how much of the text is a number. No hexadecimal: 0x10
-// is "zero, and ten more of it".
-std::size_t number_size(std::string_view text) {
+// Digits (since Prometheus 3 with an underscore between two of them), a fraction, an exponent: how much of the text is
+// a number. No hexadecimal: 0x10 is "zero, and ten more of it".
+std::size_t number_size(std::string_view text, promql::Compat compat) {
   std::size_t at = 0;
+  const auto digit = [text](std::size_t i) { return i < text.size() && base::is_digit(text[i]); };
   const auto digits = [&] {
-    while (at < text.size() && (base::is_digit(text[at]) || (text[at] == '_' && at > 0))) ++at;
+    while (digit(at) || (at > 0 && at < text.size() && text[at] == '_' && compat != promql::Compat::v2 &&
+                         digit(at - 1) && digit(at + 1)))
+      ++at;
   };
   digits();
   if (at < text.size() && text[at] == '.') {
@@ -61,7 +64,7 @@ bool read_number(std::string digits, double& out) {
 }
 
 // A number from the front, with one sign at most; false if none starts here. NaN and Inf are words of their own.
-bool take_number(std::string_view& text, double& out) {
+bool take_number(std::string_view& text, double& out, promql::Compat compat) {
   std::string_view rest = text;
   const bool negative = rest.starts_with('-');
   if (negative || rest.starts_with('+')) rest.remove_prefix(1);
@@ -73,7 +76,7 @@ bool take_number(std::string_view& text, double& out) {
     else if (base::same_word(word, "inf")) out = std::numeric_limits<double>::infinity();
     else return false;
   } else {
-    size = number_size(rest);
+    size = number_size(rest, compat);
     if (size == 0 || !read_number(std::string(rest.substr(0, size)), out)) return false;
   }
   if (negative) out = -out;
@@ -132,7 +135,7 @@ std::optional<std::size_t> take_histograms(std::string_view& text) {
   return times + 1;
 }
 
-bool item(std::string_view text, Values& out) {
+bool item(std::string_view text, Values& out, promql::Compat compat) {
   std::size_t times = 0;
   if (text[0] == '_') {
     if (text.size() == 1) times = 1;
@@ -144,10 +147,11 @@ bool item(std::string_view text, Values& out) {
   if (text == "stale") {
     value = model::stale_marker();
     text = {};
-  } else if (!take_number(text, value)) {
+  } else if (!take_number(text, value, compat)) {
     return false;
   }
-  if (!text.empty() && (text[0] == '+' || text[0] == '-') && (!take_number(text, step) || text.empty())) return false;
+  if (!text.empty() && (text[0] == '+' || text[0] == '-') && (!take_number(text, step, compat) || text.empty()))
+    return false;
   if (!text.empty() && !take_times(text, times)) return false;
   // Added up step by step as Prometheus does it: 0+0.1x3 is not 0.1 * 3.
   for (std::size_t i = 0; i <= times; ++i) {
@@ -159,7 +163,7 @@ bool item(std::string_view text, Values& out) {
 
 }  // namespace
 
-base::Result<SeriesValues> parse_series_values(std::string_view text) {
+base::Result<SeriesValues> parse_series_values(std::string_view text, promql::Compat compat) {
   SeriesValues out;
   while (true) {
     text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
@@ -172,7 +176,7 @@ base::Result<SeriesValues> parse_series_values(std::string_view text) {
       rest = text;
     }
     const std::string_view word = text.substr(0, std::min(text.find_first_of(kSpaces), text.size()));
-    if (rest.size() == text.size() && !item(word, out.values))
+    if (rest.size() == text.size() && !item(word, out.values, compat))
       return base::fail(
           base::Kind::invalid,
           fmt::format("'{}' is no value of a series: write a number, _ (none), stale, 1x5 (and five more), "
@@ -182,6 +186,12 @@ base::Result<SeriesValues> parse_series_values(std::string_view text) {
       return base::fail(base::Kind::limit, fmt::format("more than {} values", kMaxValues));
     text = rest.size() < text.size() ? rest : text.substr(word.size());
   }
+}
+
+bool starts_with_number(std::string_view values) {
+  values.remove_prefix(std::min(values.find_first_not_of(kSpaces), values.size()));
+  double value = 0;
+  return take_number(values, value, promql::Compat::v3);
 }
 
 }  // namespace rules

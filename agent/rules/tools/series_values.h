@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "promql/compat.h"
 
 namespace rules {
 
@@ -17,6 +18,10 @@ struct SeriesValues {
   // read the series.
   bool native = false;
 };
-base::Result<SeriesValues> parse_series_values(std::string_view text);
+// Digits with an underscore between them (1_000) are a number since Prometheus 3.
+base::Result<SeriesValues> parse_series_values(std::string_view text, promql::Compat compat = promql::Compat::v3);
+
+// Whether the text starts with a number: what Prometheus refuses where no series stands before it.
+bool starts_with_number(std::string_view values);
 
 }  // namespace rules

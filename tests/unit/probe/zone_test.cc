@@ -38,10 +38,11 @@ while True:
 print("ready", flush=True)
 while True:
     client, peer = server.accept()
-    head = client.recv(65536).decode("latin-1").split("\r\n")
-    body = ([line for line in head if line.lower().startswith("host:")] + [peer[0]])
-    text = "\n".join(body).encode()
+    # A client that only connects closes at once: what is read then may be a reset.
     try:
+        head = client.recv(65536).decode("latin-1").split("\r\n")
+        body = ([line for line in head if line.lower().startswith("host:")] + [peer[0]])
+        text = "\n".join(body).encode()
         client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
     except OSError:
         pass

@@ -281,6 +281,16 @@ TEST_CASE("a file of tests is read as promtool reads it") {
            Row{"a bool of YAML 1.1", "fuzzy_compare: yes\ntests: []\n", 1, 0},
            Row{"a name in quotes is Prometheus 3's", "tests:\n- input_series: [{series: '{\"up\"}', values: 1}]\n", 1,
                0},
+           Row{"an underscore in a value, too", "tests:\n- input_series: [{series: up, values: '1_0'}]\n", 1, 0},
+           Row{"values without a series", "tests:\n- input_series: [{values: ' 1 2'}]\n", 1, 1},
+           Row{"gaps without a series, and nothing at all",
+               "tests:\n- input_series: [{values: _x3}, {}, {series: up, values: ~}]\n", 0, 0},
+           Row{"the last of two equal series",
+               "tests:\n- interval: 30s\n  input_series: [{series: up, values: '7 7 7'}, {series: '{__name__=\"up\"}', "
+               "values: "
+               "'_ 2'}]\n" +
+                   samples,
+               0, 0},
            Row{"an alert without a name", "tests:\n- alert_rule_test: [{eval_time: 1m}]\n", 1, 1},
            Row{"an order that names a group twice", "group_eval_order: [a, a]\ntests: []\n", 1, 1},
            Row{"a second document", "tests: []\n---\nnothing: that\n", 0, 0},

@@ -43,6 +43,11 @@ TEST_CASE("values of a series read as in promtool") {
         Row{"017", "15"},
         Row{"09", "9"},
         Row{"1_0+1E-2x2", "10 10.01 10.02"},
+        Row{"0_17 1_000.5 1.0_5 1e1_0", "15 1000.5 1.05 10000000000"},
+        Row{"1__0", "refused"},
+        Row{"1_", "refused"},
+        Row{"1_x3", "refused"},
+        Row{"1._5", "refused"},
         Row{"0+0.1x3", "0 0.1 0.2 0.30000000000000004"},
         Row{"1+x3", "refused"},
         Row{"1+2", "refused"},
@@ -65,4 +70,11 @@ TEST_CASE("values of a series read as in promtool") {
     CAPTURE(row.text);
     CHECK(show(row.text) == row.want);
   }
+}
+
+TEST_CASE("Prometheus 2 knows no underscore in a number") {
+  CHECK(rules::parse_series_values("1_0", promql::Compat::v3));
+  CHECK(!rules::parse_series_values("1_0", promql::Compat::v2));
+  CHECK(!rules::parse_series_values("1+1_0x2", promql::Compat::v2));
+  CHECK(rules::parse_series_values("_x3 1 _", promql::Compat::v2));
 }
