@@ -109,9 +109,9 @@ def draw(number):
     return {"number": str(number), "tree": tree, "inhibit": inhibit, "events": events}
 
 
-def ours(case, base, intervals, late=0):
-    """What our routes tell of it: a list of at_ms and body. With `late`, each event is up to so many ms late."""
-    events = sorted(({**event, "at_ms": event["at_ms"] + (rng.randrange(late) if late else 0)} for event in case["events"]), key=lambda event: event["at_ms"])
+def ours(case, base, intervals, late=lambda number: 0):
+    """What our routes tell of it: a list of at_ms and body. The event of each number is so many ms late."""
+    events = sorted(({**event, "at_ms": event["at_ms"] + late(number)} for number, event in enumerate(case["events"])), key=lambda event: event["at_ms"])
     receivers = [{"name": f"r{i}", "tell": "all", "webhook_configs": [{"url": "http://hook/"}]} for i in range(3)]
     config = {"route": {"receiver": "r0", "routes": [case["tree"]]}, "inhibit_rules": case["inhibit"], "time_intervals": intervals, "receivers": receivers}
     given = {"config": json.dumps(config), "base_ms": base, "end_ms": END, "events": events, "external_url": URL}
@@ -146,9 +146,12 @@ def shape(messages):
 
 
 def robust(case, base, intervals):
+    """Any of them may be late: one alone, all but one, each as it comes."""
     told = ours(case, base, intervals)
     plain = shape(told)
-    return not any(abs(message["at_ms"] - CUT) < 500 for message in told) and all(shape(ours(case, base, intervals, JITTER)) == plain for _ in range(TRIALS))
+    lates = [lambda number, one=one, alone=alone: JITTER if (number == one) == alone else 0 for one in range(len(case["events"])) for alone in (True, False)]
+    lates += [lambda number: rng.randrange(JITTER)] * TRIALS
+    return not any(abs(message["at_ms"] - CUT) < 500 for message in told) and all(shape(ours(case, base, intervals, late)) == plain for late in lates)
 
 
 def post(url, alerts):
