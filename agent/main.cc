@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/terminal.h"
+#include "base/thread.h"
 #include "base/version.h"
 #include "cli/admin.h"
 #include "cli/complete.h"
@@ -365,6 +366,10 @@ std::vector<std::string> reversed_arguments(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const std::string text = base::settle_stacks(); !text.empty()) {
+    base::print(stderr, "fettle cannot start: {}\n", text);
+    return 1;
+  }
   CLI::App top("fettle: health exporter, alerting and recovery agent for the services of this node", "fettle");
   top.set_version_flag("--version", std::string("fettle ") + std::string(base::version()));
   top.require_subcommand(1);

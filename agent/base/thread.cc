@@ -4,8 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <latch>
 #include <new>
@@ -38,8 +40,10 @@ std::string what_to_raise() {
   ::pthread_attr_init(&attributes);
   ::pthread_attr_getstacksize(&attributes, &stack);
   ::pthread_attr_destroy(&attributes);
-  void* const room = ::mmap(nullptr, stack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (room == MAP_FAILED) return "raise LimitAS= of the unit, or ulimit -v: there is no address space for its stack";
+  // Writable memory counts for both limits, and is not taken before it is used.
+  void* const room = ::mmap(nullptr, stack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED)
+    return "raise LimitAS= or LimitDATA= of the unit, or ulimit -v or -d: there is no memory for its stack";
   ::munmap(room, stack);
   return "raise TasksMax= of the unit, the pids limit of the container, or ulimit -u: there are as many tasks as there "
          "may be";
@@ -60,6 +64,24 @@ Result<std::thread> start_thread(std::string_view purpose, std::function<void()>
   } catch (const std::system_error&) {
     return fail(Kind::limit, fmt::format("no thread can be started {}: {}", purpose, what_to_raise()));
   }
+}
+
+// glibc gives a thread the soft limit of the stack: 64 KiB are too few for an expression of many brackets, and of a
+// gigabyte there is none for each.
+std::string settle_stacks() {
+  constexpr rlim_t kStack = 8 << 20, kFewest = 1 << 20;
+  pthread_attr_t attributes;
+  ::pthread_attr_init(&attributes);
+  ::pthread_attr_setstacksize(&attributes, kStack);
+  ::pthread_setattr_default_np(&attributes);
+  ::pthread_attr_destroy(&attributes);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= kFewest) return "";
+  const rlimit wanted{std::min(kStack, limit.rlim_max), limit.rlim_max};
+  if (wanted.rlim_cur >= kFewest && ::setrlimit(RLIMIT_STACK, &wanted) == 0) return "";
+  return fmt::format(
+      "its stack may be {} KiB, and {} are needed: raise LimitSTACK= of the unit, or ulimit -H -s and ulimit -s",
+      limit.rlim_max >> 10, kFewest >> 10);
 }
 
 ThreadRoom room_for_threads(std::size_t most) {

@@ -16,6 +16,11 @@ namespace base {
 // `purpose` ("to answer requests") and what to raise.
 Result<std::thread> start_thread(std::string_view purpose, std::function<void()> work);
 
+// Before the first thread: each has a stack of 8 MiB from here on, whatever ulimit -s says, and the main thread's may
+// grow as well where its soft limit is below 1 MiB. Why the process cannot work ("" if it can): the hard limit is below
+// that.
+std::string settle_stacks();
+
 // How many threads more this process may have now, `most` at the most: so many are started, and end again. `raise`:
 // what to raise, where there is no room for all of them. About 20 us for each.
 struct ThreadRoom {

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/time.h"
 #include "loop/handle.h"
 
 namespace loop {
@@ -24,11 +25,14 @@ class BlockingPool {
     std::string path;
     friend auto operator<=>(const Key&, const Key&) = default;
   };
+  static constexpr base::Millis kPatience{1000};
   virtual ~BlockingPool() = default;
   // Runs `work` elsewhere, then `done` on the loop, in a later turn; an error says that `work` was not begun: the last
-  // one of this key has not come back (timeout), or too many have not (limit). Dropping the Handle silences `done`;
-  // `work` goes on, and must own all that it touches, as it may end after its caller and after the loop.
-  virtual Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) = 0;
+  // one of this key has not come back (timeout), or no thread was free for as long as `patience` (limit). Dropping the
+  // Handle silences `done` and takes back work that was not begun; other `work` goes on, and must own all that it
+  // touches, as it may end after its caller and after the loop.
+  virtual Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done,
+                     base::Millis patience = kPatience) = 0;
 };
 
 class ThreadedBlockingPool final : public BlockingPool {
@@ -37,7 +41,8 @@ class ThreadedBlockingPool final : public BlockingPool {
 
   explicit ThreadedBlockingPool(Scheduler& scheduler);
   ~ThreadedBlockingPool() override;  // does not wait: what hangs ends with the process
-  Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override;
+  Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done,
+             base::Millis patience = kPatience) override;
 
  private:
   struct Out;

@@ -203,6 +203,12 @@ base::Result<> Database::load(const std::function<void(Table, std::string key, s
   return {};
 }
 
+std::optional<std::string> Database::data_version() {
+  std::string version;
+  if (!answer("PRAGMA data_version", version)) return {};
+  return version;
+}
+
 base::Result<> Database::write(const Change& change) {
   sqlite3_stmt* statement = (change.erase ? remove_ : put_).get();
   bool bound =

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ class Database {
 
   // All of it becomes durable, or nothing.
   base::Result<> apply(std::span<const std::vector<Change>* const> calls);
+  // Another number than at the last call: another process has written into the file through SQLite. Empty: it cannot be
+  // read.
+  std::optional<std::string> data_version();
   // Whether the last apply() truncated the log (-wal), because the disk was full.
   bool cut_log() const { return cut_log_; }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -67,30 +68,50 @@ DatabaseFile::Files DatabaseFile::files() const {
   const auto look_at = [](const std::string& path) -> std::optional<Seen> {
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return {};
-    return Seen{status.st_dev, status.st_ino, status.st_size};
+    const std::chrono::nanoseconds changed =
+        std::chrono::seconds(status.st_ctim.tv_sec) + std::chrono::nanoseconds(status.st_ctim.tv_nsec);
+    return Seen{status.st_dev, status.st_ino, status.st_size, changed};
   };
-  return {look_at(path_), look_at(path_ + "-wal")};
+  return {look_at(path_), look_at(path_ + "-wal"), look_at(path_ + "-shm")};
 }
 
-// SQLite keeps both files until the database is closed, and the log as long as it once was. A person may make either
-// shorter and lose nothing (VACUUM, a checkpoint); open_again() finds out.
-bool DatabaseFile::harmed() const {
+// SQLite keeps the files until the database is closed, and the log and its index as long as they once were. A person
+// may make them shorter or write into them and lose nothing (VACUUM, a checkpoint, chmod); open_again() finds out.
+bool DatabaseFile::harmed() {
   const auto now = files();
-  const auto kept = [](const Seen& then, const std::optional<Seen>& there) {
-    return there && there->same_as(then) && there->size >= then.size;
+  const auto kept = [](const std::optional<Seen>& then, const std::optional<Seen>& there) {
+    return !then || (there && there->same_as(*then) && there->size >= then->size);
   };
-  return !seen_.database || !kept(*seen_.database, now.database) || (seen_.log && !kept(*seen_.log, now.log));
+  const auto untouched = [&](const std::optional<Seen>& then, const std::optional<Seen>& there) {
+    return kept(then, there) && (!then || then->changed == there->changed);
+  };
+  // The index changes with each reader.
+  return !seen_.database || !untouched(seen_.database, now.database) || !untouched(seen_.log, now.log) ||
+         !kept(seen_.index, now.index) || database_->data_version() != data_version_;
 }
 
-// Notes growth only: a file that another process truncates at this moment must be found by the next look.
-void DatabaseFile::note_growth() {
+// Sizes grow only: a file that another process truncates at this moment must be found by the next look.
+void DatabaseFile::note_own_writes() {
   const Files now = files();
   const auto note = [](std::optional<Seen>& then, const std::optional<Seen>& there) {
-    if (then && there && there->same_as(*then)) then->size = std::max(then->size, there->size);
+    if (!then || !there || !there->same_as(*then)) return;
+    then->size = std::max(then->size, there->size);
+    then->changed = there->changed;
   };
   if (database_->cut_log() && seen_.log) seen_.log->size = 0;
   note(seen_.database, now.database);
   note(seen_.log, now.log);
+  note(seen_.index, now.index);
+  data_version_ = database_->data_version();
+}
+
+// SQLite has the index mapped into memory: a page that is no more in the file would be a SIGBUS when the database is
+// closed. A page of zeros is an index that SQLite makes anew from the log.
+void DatabaseFile::mend_index() const {
+  const auto now = files().index;
+  std::error_code code;
+  if (seen_.index && now && now->same_as(*seen_.index) && now->size < seen_.index->size)
+    fs::resize_file(path_ + "-shm", static_cast<std::uintmax_t>(seen_.index->size), code);
 }
 
 // With its -wal and -shm, so that sqlite3's .recover finds all there is.
@@ -165,6 +186,7 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
   if (opened && loaded) {
     database_.emplace(std::move(*opened));
     seen_ = files();
+    data_version_ = database_->data_version();
     return notice;
   }
   const base::Error& why = opened ? loaded.error() : opened.error();
@@ -189,6 +211,7 @@ base::Result<> DatabaseFile::open_again() {
   const Files now = files();
   const bool ours = seen_.database && now.database && now.database->same_as(*seen_.database);
   const bool replaced = !ours || (seen_.log && !(now.log && now.log->same_as(*seen_.log)));
+  mend_index();
   database_.reset();
   std::error_code code;
   fs::create_directories(fs::path(path_).parent_path(), code);
@@ -210,7 +233,9 @@ base::Result<> DatabaseFile::open_again() {
   if (!mend.empty()) TRY_VOID(fresh.apply({&call, 1}));
   if (!notice.empty() || (was_open && (replaced || !mend.empty())))
     base::log::error(
-        "the state file or its -wal was removed, replaced, cut short or damaged; what the agent knows is in it again",
+        "the state file or its -wal was removed, replaced, cut short, damaged or changed by others; what the agent "
+        "knows "
+        "is in it again",
         {{"file", path_},
          {"records", fmt::to_string(durable_.size())},
          {"lacked", fmt::to_string(lacking.size())},
@@ -221,12 +246,14 @@ base::Result<> DatabaseFile::open_again() {
         {{"file", path_}, {"records", fmt::to_string(unknown)}});
   database_.emplace(std::move(fresh));
   seen_ = files();
+  data_version_ = database_->data_version();
   return {};
 }
 
 base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> calls) {
   base::Result<> result = lock_.hold();
   if (!result && result.error().kind == base::Kind::unavailable) {  // the file is another agent's now
+    mend_index();
     database_.reset();
     seen_ = {};
     trouble_ = result.error().text;
@@ -239,7 +266,7 @@ base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> c
     result = open_again();
     if (result) result = database_->apply(calls);
   }
-  if (database_) note_growth();
+  if (database_) note_own_writes();
   trouble_ = result ? "" : result.error().text;
   if (result) remember(calls);
   return result;

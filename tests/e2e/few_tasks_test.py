@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""An agent that may have few tasks, or little address space, starts with fewer workers and says so, or says in one
+"""An agent that may have few tasks, little address space, or an odd stack starts with fewer workers and says so, or says in one
 sentence why it cannot start. With few workers everything is answered still, and programs of probes find a task."""
 import concurrent.futures
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -90,3 +91,28 @@ with lib.folder() as where:
         else:
             assert done.returncode == 0 and FEWER in said, (done.returncode, said)
         print(f"{size} MB of addresses: {'cannot start' if done.returncode else 'fewer workers'}")
+
+    # Deep expressions and the page's work need more than a small stack has; one without a limit is not given to each thread.
+    deep = "(" * 90 + "vector(1)" + ")" * 90
+    small = 64 * 1024
+    for stack in (f"{small}:{8 << 20}", f"{small}:", f"{1 << 20}:{1 << 20}", "unlimited:", f"{16 << 30}:"):
+        agent.argv = ["prlimit", f"--stack={stack}", *program]
+        with agent:
+            all_is_answered(agent)
+            assert FEWER not in agent.text(), agent.text()
+            for _ in range(5):
+                assert agent.query(deep), stack
+            mapped = int(pathlib.Path(f"/proc/{agent.child.pid}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+            assert mapped < 2 << 30, (stack, mapped)
+        assert agent.child.returncode == 0, (stack, agent.child.returncode)
+        (where / "agent.log").unlink()
+    done = subprocess.run(["prlimit", f"--stack={small}:{small}", *program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "its stack may be 64 KiB, and 1024 are needed: raise LimitSTACK=" in done.stderr, done
+    print("small and unlimited stacks: as with the usual one")
+
+    # Memory for stacks is data, too.
+    agent.argv = ["prlimit", f"--data={300 << 20}", *program]
+    with agent:
+        told = [line for line in agent.text().splitlines() if FEWER in line]
+        assert len(told) == 1 and "raise LimitAS= or LimitDATA= of the unit" in told[0], agent.text()
+        all_is_answered(agent)

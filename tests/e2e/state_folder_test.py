@@ -118,7 +118,7 @@ with lib.folder() as where:
     with agent:
         assert sorted(s["comment"] for s in silences(agent)) == ["after", "known before"]
 
-    harmed = "the state file or its -wal was removed, replaced, cut short or damaged"
+    harmed = "the state file or its -wal was removed, replaced, cut short, damaged or changed by others"
     known = ["after", "known before"]
     for what, harm in (("the -wal deleted", lambda: (state / "fettle.db-wal").unlink()),
                        ("the -wal emptied", lambda: os.truncate(state / "fettle.db-wal", 0)),

@@ -109,7 +109,8 @@ struct FakeSystemd final : os::Systemd {
 // the same key is refused.
 struct FakeBlockingPool final : loop::BlockingPool {
   explicit FakeBlockingPool(FakeLoop& l) : loop(l) {}
-  loop::Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done) override {
+  loop::Handle run(const Key& key, std::function<void()> work, std::function<void(base::Result<>)> done,
+                   base::Millis) override {
     struct Nothing final : loop::Registration {};
     const bool hangs = hanging.contains(key.path);
     if (hangs && out.insert(key).second) return loop::Handle(std::make_unique<Nothing>());

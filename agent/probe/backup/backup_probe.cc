@@ -106,10 +106,10 @@ class ReportProbe final : public Probe {
   ReportProbe(const Context& context, std::shared_ptr<const BackupTool> tool)
       : context_(context), tool_(std::move(tool)) {}
 
-  void start(base::Instant, Done done) override {
+  void start(base::Instant deadline, Done done) override {
     const std::string& file = tool_->settings.report_file;
     reading_ = run_blocking(
-        context_, tool_->probe, file,
+        context_, deadline, tool_->probe, file,
         [tool = tool_, now = context_.scheduler.wall_now()] {
           const std::string& path = tool->settings.report_file;
           const auto report = base::read_file(path, kAnswerLimit);

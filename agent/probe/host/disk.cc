@@ -115,9 +115,9 @@ class DiskProbe final : public Probe {
  public:
   DiskProbe(const Context& context, const std::string& name, const DiskSettings& settings)
       : context_(context), name_(name), settings_(settings) {}
-  void start(base::Instant, Done done) override {
+  void start(base::Instant deadline, Done done) override {
     looking_ = run_blocking(
-        context_, name_, settings_.path, [settings = settings_] { return look(settings); }, std::move(done));
+        context_, deadline, name_, settings_.path, [settings = settings_] { return look(settings); }, std::move(done));
   }
 
  private:

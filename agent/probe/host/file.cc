@@ -206,9 +206,9 @@ class FileProbe final : public Probe {
  public:
   FileProbe(const Context& context, const std::string& name, std::shared_ptr<const FileSettings> settings)
       : context_(context), name_(name), settings_(std::move(settings)) {}
-  void start(base::Instant, Done done) override {
-    looking_ =
-        run_blocking(context_, name_, settings_->path, Look(settings_, context_.scheduler.wall_now()), std::move(done));
+  void start(base::Instant deadline, Done done) override {
+    looking_ = run_blocking(context_, deadline, name_, settings_->path, Look(settings_, context_.scheduler.wall_now()),
+                            std::move(done));
   }
 
  private:

@@ -86,11 +86,48 @@ TEST_CASE("the number of calls that hang is bounded") {
     handles.push_back(calls.run({"a/b", "/mnt/" + std::to_string(i)}, stuck.work, [&](base::Result<>) { ++back; }));
   std::string refusal;
   handles.push_back(calls.run(
-      {"a/b", "/one/more"}, [] {}, [&](base::Result<> result) { refusal = result.error().text; }));
+      {"a/b", "/one/more"}, [] {}, [&](base::Result<> result) { refusal = result.error().text; }, 10ms));
   REQUIRE(fakes::run_until(loop, [&] { return !refusal.empty(); }));
   CHECK(refusal == "32 calls hang already; /one/more was not looked at");
   stuck.go.set_value();
   CHECK(fakes::run_until(loop, [&] { return back == loop::ThreadedBlockingPool::kMost; }));
+}
+
+// As after a pause of the process, when many probes are due in one turn.
+TEST_CASE("calls above the bound wait for a thread") {
+  loop::EventLoop loop;
+  loop::ThreadedBlockingPool calls(loop);
+  constexpr std::size_t kCalls = 5 * loop::ThreadedBlockingPool::kMost;
+  std::vector<loop::Handle> handles;
+  std::vector<std::size_t> looked;
+  for (std::size_t i = 0; i < kCalls; ++i)
+    handles.push_back(calls.run(
+        {"a/b", "/data/" + std::to_string(i)}, [] {},
+        [&looked, i](base::Result<> result) {
+          CHECK(result.has_value());
+          looked.push_back(i);
+        },
+        60s));
+  CHECK(fakes::run_until(loop, [&] { return looked.size() == kCalls; }));
+}
+
+TEST_CASE("a call that waits for a thread is taken back with its Handle") {
+  loop::EventLoop loop;
+  Hanging stuck;
+  const auto begun = std::make_shared<bool>(false);
+  bool other = false;
+  loop::ThreadedBlockingPool calls(loop);
+  std::vector<loop::Handle> handles;
+  for (std::size_t i = 0; i < loop::ThreadedBlockingPool::kMost; ++i)
+    handles.push_back(calls.run({"a/b", "/mnt/" + std::to_string(i)}, stuck.work, [](base::Result<>) {}));
+  loop::Handle dropped = calls.run(
+      {"a/b", "/dropped"}, [begun] { *begun = true; }, [](base::Result<>) { FAIL("nobody waits"); }, 60s);
+  const auto next = calls.run(
+      {"a/b", "/next"}, [] {}, [&](base::Result<> result) { other = result.has_value(); }, 60s);
+  dropped.reset();
+  stuck.go.set_value();
+  REQUIRE(fakes::run_until(loop, [&] { return other; }));
+  CHECK_FALSE(*begun);
 }
 
 TEST_CASE("a dropped Handle is silent, and its key is free again when the call is back") {

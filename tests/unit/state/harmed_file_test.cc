@@ -1,8 +1,10 @@
-// What others do to fettle.db and its -wal under the running agent: what was durable is there after a crash and after a
-// clean end, and who does no harm is not taken for somebody who does.
+// What others do to fettle.db, its -wal and its -shm under the running agent: what was durable is there after a crash
+// and after a clean end, and who does no harm is not taken for somebody who does.
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <functional>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/unique_fd.h"
 #include "fakes/temporary_folder.h"
 #include "state/database_file.h"
 
@@ -68,6 +71,26 @@ void run(const std::string& folder, const char* sql) {
   sqlite3_close(db);
 }
 
+// As sqlite3's .restore does it.
+void restore(const std::string& from, const std::string& to) {
+  sqlite3 *source = nullptr, *target = nullptr;
+  REQUIRE(sqlite3_open((from + "/fettle.db").c_str(), &source) == SQLITE_OK);
+  REQUIRE(sqlite3_open((to + "/fettle.db").c_str(), &target) == SQLITE_OK);
+  sqlite3_backup* const backup = sqlite3_backup_init(target, "main", source, "main");
+  REQUIRE(backup != nullptr);
+  CHECK(sqlite3_backup_step(backup, -1) == SQLITE_DONE);
+  CHECK(sqlite3_backup_finish(backup) == SQLITE_OK);
+  sqlite3_close(target);
+  sqlite3_close(source);
+}
+
+// As dd conv=notrunc does it: the same file, as long as before.
+void overwrite(const std::string& path) {
+  const std::string zeros(fs::file_size(path), '\0');
+  const base::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  REQUIRE(::pwrite(file.value(), zeros.data(), zeros.size(), 0) == static_cast<ssize_t>(zeros.size()));
+}
+
 ino_t inode_of(const std::string& path) {
   struct stat status {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -120,6 +143,31 @@ const std::vector<Harm>& harms() {
        }},
       {"the file was emptied", [](const std::string& folder) { fs::resize_file(folder + "/fettle.db", 0); }},
       {"the file was cut", [](const std::string& folder) { fs::resize_file(folder + "/fettle.db", 2 * 4096); }},
+      {"the -shm was emptied", [](const std::string& folder) { fs::resize_file(folder + "/fettle.db-shm", 0); }},
+      {"the -shm was removed", [](const std::string& folder) { fs::remove(folder + "/fettle.db-shm"); }},
+      {"all three were emptied",
+       [](const std::string& folder) {
+         for (const char* name : {"/fettle.db", "/fettle.db-wal", "/fettle.db-shm"}) fs::resize_file(folder + name, 0);
+       }},
+      {"zeros are in the place of all that was in the -wal",
+       [](const std::string& folder) { overwrite(folder + "/fettle.db-wal"); }},
+      {"zeros are in the place of all that was in the file",
+       [](const std::string& folder) { overwrite(folder + "/fettle.db"); }},
+      {"zeros are in the place of all that was in the -shm",
+       [](const std::string& folder) { overwrite(folder + "/fettle.db-shm"); }},
+      {"a backup of before was restored into the open file",
+       [](const std::string& folder) {
+         const fakes::TemporaryFolder other;
+         {
+           state::DatabaseFile backup = opened(other.path());
+           apply(backup, {Change::put(Table::silences, "gone", "x"), Change::put(Table::budgets, "order", "1")});
+         }
+         restore(other.path(), folder);
+       }},
+      {"records were changed by a person with sqlite3",
+       [](const std::string& folder) {
+         run(folder, "UPDATE records SET value = '7' WHERE kind = 'budgets'; DELETE FROM records WHERE key = 'new'");
+       }},
       {"both were emptied",
        [](const std::string& folder) {
          fs::resize_file(folder + "/fettle.db", 0);
@@ -183,10 +231,9 @@ TEST_CASE("what SQLite does to its files, and a person with sqlite3, is no harm"
   CHECK(untouched());
   run(folder.path(), "SELECT count(*) FROM records");
   CHECK(untouched());
-  run(folder.path(), "PRAGMA wal_checkpoint(PASSIVE)");
-  CHECK(untouched());
-  // These make files shorter: they are opened again, and nothing is written.
-  for (const char* sql : {"PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"}) {
+  // These write into the files or make them shorter: they are opened again, and nothing is written.
+  for (const char* sql : {"PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)",
+                          "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)"}) {
     CAPTURE(sql);
     run(folder.path(), sql);
     file.look();
