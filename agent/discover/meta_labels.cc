@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "encoding/escaped_name.h"
+
 namespace discover {
 
 model::Labels as_labels(const LabelMap& all) {

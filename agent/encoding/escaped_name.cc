@@ -4,13 +4,18 @@
 
 namespace encoding {
 
-std::string escaped_label_name(std::string_view name) {
+std::string as_label_name(std::string_view name) {
   std::string out;
   for (const char c : name) {
     if ((static_cast<unsigned char>(c) & 0xc0U) == 0x80) continue;  // inside a character of UTF-8
-    const bool known = base::is_alphanumeric(c) || c == '_';
-    out += known && !(out.empty() && base::is_digit(c)) ? c : '_';
+    out += base::is_alphanumeric(c) || c == '_' ? c : '_';
   }
+  return out;
+}
+
+std::string escaped_label_name(std::string_view name) {
+  std::string out = as_label_name(name);
+  if (!out.empty() && base::is_digit(out[0])) out[0] = '_';
   return out;
 }
 

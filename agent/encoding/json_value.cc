@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/ascii.h"
 #include "base/number.h"
 
 namespace encoding {
@@ -52,13 +51,6 @@ std::optional<std::uint64_t> number_of(const json& value) {
   if (value.is_number_unsigned()) return value.get<std::uint64_t>();
   if (!value.is_string()) return std::nullopt;
   return base::read_number<std::uint64_t>(value.get_ref<const std::string&>());
-}
-
-std::string as_label_name(std::string_view name) {
-  std::string out(name);
-  std::replace_if(
-      out.begin(), out.end(), [](char c) { return !base::is_alphanumeric(c) && c != '_'; }, '_');
-  return out;
 }
 
 }  // namespace encoding

@@ -29,7 +29,4 @@ const json& member(const json& object, const char* name);
 std::string text_of(const json& value);                     // "" if it is none
 std::optional<std::uint64_t> number_of(const json& value);  // of a number or its text
 
-// A name as Prometheus makes a label's of it: everything but letters, digits and _ becomes _.
-std::string as_label_name(std::string_view name);
-
 }  // namespace encoding

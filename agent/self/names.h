@@ -105,10 +105,11 @@ inline constexpr Metric kStoreMaxSeries{"fettle_store_max_series",
 inline constexpr Metric kStoreEvicted{"fettle_store_evicted_total",
                                       "Series that left the local store before their time to make room: those that had "
                                       "ended, oldest first, and those that fettle_store_lost_total counts."};
-inline constexpr Metric kStoreLost{"fettle_store_lost_total",
-                                   "Living series that left the local store for health, alerts, or rules with fewer "
-                                   "series, for want of room. Those of the writer with the most go; the log "
-                                   "names it."};
+inline constexpr Metric kStoreLost{
+    "fettle_store_lost_total",
+    "Living series that left the local store for want of room: for health, alerts, rules "
+    "with fewer series, or what had less than its part of the store. Those of the "
+    "writer with the most go; the log names it."};
 inline constexpr Metric kStoreSamples{"fettle_store_samples", "Samples in the local store."};
 inline constexpr Metric kStoreBytes{"fettle_store_bytes", "Memory of the local store, near enough."};
 inline constexpr Metric kStoreRefused{"fettle_store_refused_total",

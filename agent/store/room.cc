@@ -133,8 +133,11 @@ const Room::Entry* Room::gives_way_to(const Entry& entry, const Ranks& ranks) co
   }
   if (found || ranks_[index(rank)].series >= ranks_[index(rank)].most) return found;
   // What a rank has beyond its part, from the time when there was room, goes for those that have less than theirs.
-  for (std::size_t i = 0; i < kRanks; ++i)
-    if (i != index(rank) && ranks_[i].series > ranks_[i].most) found = largest_of(static_cast<Rank>(i));
+  for (std::size_t i = 0; i < kRanks; ++i) {
+    if (i == index(rank) || ranks_[i].series <= ranks_[i].most) continue;
+    const Entry* largest = largest_of(static_cast<Rank>(i));
+    if (largest && (!found || largest->stats.series > found->stats.series)) found = largest;
+  }
   return found;
 }
 

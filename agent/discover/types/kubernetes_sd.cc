@@ -21,6 +21,7 @@
 #include "discover/polled_list.h"
 #include "discover/registry.h"
 #include "discover/served_settings.h"
+#include "encoding/escaped_name.h"
 #include "http/kubernetes_server.h"
 #include "loop/scheduler.h"
 
