@@ -29,15 +29,15 @@ News news_of(const model::Incident& incident, const Heard& heard, Tell tell, Res
   if (heard.page.empty()) return incident.is_open() ? News::page : News::nothing;
   if (!incident.is_open()) return resolved == Resolved::wanted ? News::resolved : News::nothing;
   if (incident.calm_since) return News::nothing;  // its end says the same
-  return incident.finished_runs() > heard.runs || incident.demands.size() > heard.demands ? News::update
-                                                                                          : News::nothing;
+  return incident.finished_runs() > heard.runs || incident.all_demands() > heard.demands ? News::update
+                                                                                         : News::nothing;
 }
 
 Heard after(News news, const model::Incident& incident, Heard heard, const std::string& message) {
   if (news == News::page) heard.page = message;
   if (news == News::resolved || news == News::note) heard.over = true;
   heard.runs = incident.finished_runs();
-  heard.demands = incident.demands.size();
+  heard.demands = incident.all_demands();
   return heard;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "base/ascii.h"
 #include "base/number.h"
@@ -77,8 +78,11 @@ void check(const Settings& s, const config::Complain& complain) {
   if (s.hello.empty() || s.hello.find_first_of(" \t\r\n") != std::string::npos)
     complain("hello", "must be a name without white space");
   if (s.auth_username.empty() && !s.auth_password.empty()) complain("", "auth_password needs auth_username");
-  for (const auto& [name, value] : s.headers)
+  std::set<std::string> seen;
+  for (const auto& [name, value] : s.headers) {
     if (const std::string why = header_complaint(name, value); !why.empty()) complain("headers", why);
+    if (!seen.insert(base::lower_case(name)).second) complain("headers", fmt::format("has {} twice", name));
+  }
 }
 
 const auto& schema() {

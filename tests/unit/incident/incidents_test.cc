@@ -22,6 +22,7 @@ struct World {
   std::vector<model::RecoveryReport> runs;  // that recovery has written down
   std::vector<std::string> told;  // "order held", "order told", "order healed" …: what on_changed says, once each
   std::vector<std::string> ended;
+  int changes = 0;  // calls of on_changed
   std::unique_ptr<incident::Incidents> incidents;
 
   explicit World(fakes::FakeState::Tables left = {}) : state(loop, std::move(left)) {
@@ -46,6 +47,7 @@ struct World {
                                           : i.told       ? "told"
                                                          : "held");
       if (told.empty() || told.back() != now) told.push_back(now);
+      ++changes;
     };
     callbacks.on_ended = [this](const model::Incident& i) {
       ended.push_back(
@@ -174,6 +176,65 @@ TEST_CASE("people hear of it in the turn in which the first run was in vain") {
   w.loop.advance(seconds{30});
   CHECK(w.told.back() == "order announced");
   CHECK(w.ended == std::vector<std::string>{"order healed 0s"});
+}
+
+TEST_CASE("how a told incident stands is what was in vain last; what a plan says as it gives up comes with the end of its run") {
+  World w;
+  w.fail("order");
+  w.run("order", model::RecoveryState::failed);
+  CHECK(w.all().at(0).why == "recovery r1 ended as failed");
+  w.run("order", model::RecoveryState::acting, "r2", false);
+  const int before = w.changes;
+  w.incidents->on_demand("order", "order: attempt 2 of 2 failed and was the last one");
+  w.loop.run_due();
+  CHECK(w.changes == before);
+  SUBCASE("its run ends") {
+    w.run("order", model::RecoveryState::exhausted, "r2");
+    CHECK(w.changes == before + 1);
+  }
+  SUBCASE("its run goes on") {
+    w.loop.advance(seconds{1});
+    CHECK(w.changes == before + 1);
+  }
+  CHECK(w.all().at(0).why == "order: attempt 2 of 2 failed and was the last one");
+  CHECK(model::standing(w.all().at(0)) == "not mended: order: attempt 2 of 2 failed and was the last one");
+}
+
+TEST_CASE("an approval that did not come in time is not asked for any more") {
+  World w;
+  w.fail("order");
+  w.run("order", model::RecoveryState::blocked, "r1", false);
+  w.incidents->on_demand("order", "order: recovery waits for a person, within 20s");
+  w.loop.run_due();
+  CHECK(w.all().at(0).why == "order: recovery waits for a person, within 20s");
+  model::RecoveryReport over;
+  over.id = "r1";
+  over.service = "order";
+  over.mode = model::RecoveryMode::ask;
+  over.state = model::RecoveryState::aborted;
+  over.reason = "no approval came within 20s";
+  over.started = over.ended.emplace(w.loop.wall_now());
+  w.incidents->on_report(over);
+  w.loop.run_due();
+  CHECK(w.all().at(0).why == "recovery r1 ended as aborted (no approval came within 20s)");
+}
+
+TEST_CASE("runs and demands are counted, also those that there is no room for any more") {
+  World w;
+  w.fail("order");
+  const std::size_t most = model::Incident::kNotes;
+  for (std::size_t i = 0; i < most + 2; ++i) {
+    w.run("order", model::RecoveryState::failed, fmt::format("r{}", i));
+    w.incidents->on_demand("order", fmt::format("look {}", i));
+  }
+  w.loop.run_due();
+  const model::Incident there = w.all().at(0);
+  CHECK(there.recoveries.size() == model::Incident::kRecoveries);
+  CHECK(there.finished_runs() == most + 2);
+  CHECK(there.all_demands() == most + 2);
+  World next(w.state.durable());
+  CHECK(next.all().at(0).finished_runs() == most + 2);
+  CHECK(next.all().at(0).all_demands() == most + 2);
 }
 
 TEST_CASE("a fault of a whole group is told by one agent, and is its own again when the panic is over") {

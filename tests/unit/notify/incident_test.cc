@@ -158,6 +158,38 @@ TEST_CASE("a silence keeps the page back, and its end brings it") {
   CHECK(desk.all_taken() == Said{"page ops"});
 }
 
+TEST_CASE("a silence that ends while its fault may be over brings no page, unless the fault comes back") {
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
+  const std::string id = desk.silence("service=order");
+  desk.now(told());
+  model::Incident calm = told();
+  calm.down = false;
+  calm.alerts = {down(AlertState::inactive)};
+  calm.calm_since = kStart + seconds{9};
+  desk.now(calm);
+  desk.expire(id);
+  CHECK(desk.sent() == 0);
+  SUBCASE("over") {
+    desk.now(ended(told()));
+    CHECK(desk.sent() == 0);
+  }
+  SUBCASE("back") {
+    desk.now(told());
+    CHECK(desk.all_taken() == Said{"page ops"});
+  }
+}
+
+TEST_CASE("an alert of the incident that has ended is no reason to tell of one that is silenced") {
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
+  (void)desk.silence("alertname=ServiceDown");
+  model::Incident incident = told();
+  model::Alert slow = down(AlertState::inactive);
+  slow.labels = model::Labels{{"alertname", "ServiceSlow"}, {"service", "order"}};
+  incident.alerts.push_back(slow);
+  desk.now(incident);
+  CHECK(desk.sent() == 0);
+}
+
 TEST_CASE("the labels of its alerts decide which receivers hear of an incident, if any") {
   const std::string two =
       "{name: ops, webhook_configs: [{url: \"http://h/\"}]}, {name: other, webhook_configs: [{url: \"http://h/\"}]}";
