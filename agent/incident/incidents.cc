@@ -108,6 +108,7 @@ void Incidents::on_health(const model::HealthChange& change, base::WallTime firs
   if (!down && change.to != model::Health::up) return;
   model::Incident* incident = down ? &find_or_open(change.service, first_failure) : find(change.service);
   if (incident == nullptr) return;
+  if (down && incident->service == change.service) note_relapse(*incident, options_.settle, change.at);
   if (note_health(*incident, change.service, down, change.text, change.at)) mark(*incident);
   if (down && incident->service == change.service) {
     if (incident->cause.probe.empty()) incident->cause = view_(change.service).cause;

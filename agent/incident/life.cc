@@ -60,6 +60,16 @@ bool note_health(model::Incident& incident, const std::string& service, bool dow
   return true;
 }
 
+void note_relapse(model::Incident& incident, base::Millis settle, base::WallTime at) {
+  if (incident.down || !incident.told) return;
+  const auto up = std::find_if(incident.notes.rbegin(), incident.notes.rend(), [&](const model::IncidentNote& note) {
+    return note.health && note.health->service == incident.service && !note.health->down;
+  });
+  if (up == incident.notes.rend() || at - up->at < settle) return;
+  ++incident.relapses;
+  incident.why = "it is down again";
+}
+
 bool note_alert(model::Incident& incident, const model::Alert& alert) {
   const auto known = std::find_if(incident.alerts.begin(), incident.alerts.end(),
                                   [&](const model::Alert& a) { return a.labels == alert.labels; });

@@ -15,6 +15,8 @@ void add_note(model::Incident& incident, base::WallTime at, std::string text);
 // Of the service itself, or of a dependent.
 bool note_health(model::Incident& incident, const std::string& service, bool down, const std::string& text,
                  base::WallTime at);
+// Down again, of one that people were told of and that an alert keeps open: news for them, if it was up for `settle`.
+void note_relapse(model::Incident& incident, base::Millis settle, base::WallTime at);
 // It fires, or has resolved. One that resolved and never fired here is none of it.
 bool note_alert(model::Incident& incident, const model::Alert& alert);
 bool note_run(model::Incident& incident, const model::RecoveryReport& report);

@@ -67,6 +67,7 @@ std::string to_json(const model::Incident& incident) {
            {"demands", incident.demands},
            {"runs_gone", incident.runs_gone},
            {"demands_gone", incident.demands_gone},
+           {"relapses", incident.relapses},
            {"notes", std::move(notes)},
            {"messages", std::move(messages)},
            {"why", incident.why},
@@ -115,6 +116,7 @@ base::Result<model::Incident> parse_incident(const std::string& text) {
     incident.located = read_time(in, "located_ms");
     incident.runs_gone = in.value("runs_gone", std::size_t{0});
     incident.demands_gone = in.value("demands_gone", std::size_t{0});
+    incident.relapses = in.value("relapses", std::size_t{0});
     return incident;
   } catch (const json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("an incident cannot be read: {}", e.what()));

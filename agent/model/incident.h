@@ -70,6 +70,7 @@ struct Incident {
   std::vector<std::string> demands;  // what a plan wants a person to do or know
   // Of those that there is no room for any more: how many finished_runs() and all_demands() counted.
   std::size_t runs_gone = 0, demands_gone = 0;
+  std::size_t relapses = 0;  // since people were told: down again, after it was up for as long as an end must last
   std::vector<IncidentNote> notes;
   std::vector<IncidentMessage> messages;
 

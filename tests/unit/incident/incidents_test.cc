@@ -200,6 +200,27 @@ TEST_CASE("how a told incident stands is what was in vain last; what a plan says
   CHECK(model::standing(w.all().at(0)) == "not mended: order: attempt 2 of 2 failed and was the last one");
 }
 
+TEST_CASE("a fault that comes back while an alert keeps its incident open is news, if it was gone for a while") {
+  World w;
+  w.fail("order");
+  w.alert("order", AlertState::firing, "RecoveryExhausted");
+  w.run("order", model::RecoveryState::exhausted);
+  w.mend("order");
+  w.loop.advance(seconds{29});
+  w.fail("order");
+  CHECK(w.all().at(0).relapses == 0);
+  w.mend("order");
+  w.loop.advance(seconds{30});
+  const int before = w.changes;
+  w.fail("order");
+  REQUIRE(w.all().size() == 1);
+  CHECK(w.all().at(0).relapses == 1);
+  CHECK(model::standing(w.all().at(0)) == "not mended: it is down again");
+  CHECK(w.changes > before);
+  World next(w.state.durable());
+  CHECK(next.all().at(0).relapses == 1);
+}
+
 TEST_CASE("an approval that did not come in time is not asked for any more") {
   World w;
   w.fail("order");

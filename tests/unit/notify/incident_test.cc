@@ -51,6 +51,8 @@ TEST_CASE("what is new of an incident for a receiver") {
   two_runs.recoveries.push_back(failed("r2"));
   model::Incident calm = two_runs;
   calm.calm_since = kStart + seconds{20};
+  model::Incident relapse = told();
+  relapse.relapses = 1;
   model::Incident demand = told();
   demand.demands = {"order: recovery waits for a person"};
   const Heard page{"msg_1", false, 1, 0}, over{"msg_1", true, 1, 0};
@@ -72,6 +74,7 @@ TEST_CASE("what is new of an incident for a receiver") {
       {"not healed, who wants notes", told(), {}, Tell::healed, Resolved::wanted, News::nothing},
       {"known", told(), page, Tell::unhealed, Resolved::wanted, News::nothing},
       {"a second run in vain", two_runs, page, Tell::unhealed, Resolved::wanted, News::update},
+      {"it is down again", relapse, page, Tell::unhealed, Resolved::wanted, News::update},
       {"a plan asks", demand, page, Tell::unhealed, Resolved::wanted, News::update},
       {"it may be over: the end says the rest", calm, page, Tell::unhealed, Resolved::wanted, News::nothing},
       {"over at last", ended(told()), page, Tell::unhealed, Resolved::wanted, News::resolved},
