@@ -38,7 +38,7 @@ bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std
     if (others == OtherKeys::left_alone) continue;
     if (const auto known = refused.find(key.scalar()); known != refused.end()) {
       value.expose_rest(Exposure::withheld);
-      errors.add(key.mark(), join_path(path, key.scalar()), known->second);
+      errors.add(value.mark(), join_path(path, key.scalar()), known->second);
       continue;
     }
     const std::string near = base::nearest(key.scalar(), names);

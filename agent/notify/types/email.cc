@@ -8,6 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "config/alertmanager_global.h"
 #include "config/request.h"
 #include "config/schema.h"
 #include "crypto/digest.h"
@@ -108,6 +109,8 @@ const auto& schema() {
         .optional("headers", &Settings::headers, "Further headers, or others than To, From and Subject; Go templates.")
         .optional("html", &Settings::html, "The mail as HTML; a Go template. Empty: as text only.")
         .optional("text", &Settings::text, "The mail as text; a Go template. Empty: as HTML only.")
+        .refuses("force_implicit_tls", config::kImplicitTlsInstead)
+        .refuses("threading", "is always so: news of one incident, or of one group of alerts, are one thread")
         .check(check)
         .shows({"to", "from", "smarthost", "hello", "auth_username", "auth_identity", "headers", "html", "text"});
     return all;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "config/alertmanager_global.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -114,7 +115,10 @@ const auto& schema() {
         .optional("mrkdwn_in", &Settings::mrkdwn_in, "Which texts are in Slack's markup.")
         .list("fields", &Settings::fields, field_schema(), "Fields below the text.")
         .list("actions", &Settings::actions, action_schema(), "Buttons below the text.")
-        .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.");
+        .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.")
+        .refuses("app_token", config::kSlackAppInstead)
+        .refuses("app_token_file", config::kSlackAppInstead)
+        .refuses("app_url", config::kSlackAppInstead);
     check_url(all, "api_url", &Settings::api_url, "https://hooks.slack.com/services/...");
     all.shows({"channel", "username", "color", "title", "pretext", "text", "fallback", "footer", "callback_id",
                "icon_emoji", "mrkdwn_in"});

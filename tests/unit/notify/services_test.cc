@@ -159,6 +159,9 @@ TEST_CASE("mistakes in what a service needs are named") {
   for (const std::string key : {"service_key", "service_key_file"})
     CHECK(mistakes("pagerduty", "{" + key + ": k}").find("r." + key + ": is a key of the Events API v1") !=
           std::string::npos);
+  for (const std::string key : {"app_token", "app_token_file", "app_url"})
+    CHECK(mistakes("slack", "{" + key + ": k, api_url: \"https://h/\"}").find("r." + key + ": has another name here") !=
+          std::string::npos);
   CHECK(mistakes("slack", "{api_url: \"https://h/\", actions: [{type: button, text: a}]}") ==
         "r.yml:1:37: r.actions[0]: write url, or name\n");
   CHECK(mistakes("telegram", "{bot_token: t, chat_id: 0}") == "r.yml:1:25: r.chat_id: must not be 0\n");
@@ -201,6 +204,20 @@ TEST_CASE("a secret is read for each message, is not kept with it, and without i
   f.loop.advance(seconds{30});
   REQUIRE(f.sent() == 2);
   CHECK(f.body()["routing_key"] == "k2");
+}
+
+TEST_CASE("a webhook's URL may be in a file, and is on no page then") {
+  fakes::TemporaryFolder folder;
+  const std::string file = folder.write("url", "http://h/key\n");
+  Fixture f("{name: ops, webhook_configs: [{url_file: " + file + "}]}");
+  f.tell("Down");
+  CHECK(f.http.desk.last().url == "http://h/key");
+  CHECK(f.notifications->statuses()[0].last_error == "");
+  f.answer(500);
+  CHECK(f.notifications->statuses()[0].last_error.find("key") == std::string::npos);
+  CHECK(mistakes("webhook", "{max_alerts: 1}") == "r.yml:1:1: r: write url or url_file\n");
+  CHECK(mistakes("webhook", "{url: \"http://h/\", url_file: f}") ==
+        "r.yml:1:31: r.url_file: cannot stand beside url\n");
 }
 
 TEST_CASE("a service that answers 200 and refuses all the same has not taken the message") {
