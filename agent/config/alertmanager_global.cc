@@ -34,10 +34,11 @@ constexpr Key kDefaults[] = {
 
 // Of integrations that are not offered.
 constexpr const char* kNotOffered[] = {
-    "jira_api_url",          "mattermost_webhook_url", "mattermost_webhook_url_file", "opsgenie_api_key",
-    "opsgenie_api_key_file", "opsgenie_api_url",       "rocketchat_api_url",          "rocketchat_token",
-    "rocketchat_token_file", "rocketchat_token_id",    "rocketchat_token_id_file",    "victorops_api_key",
-    "victorops_api_key_file", "victorops_api_url",     "webex_api_url"};
+    "jira_api_url",           "mattermost_webhook_url",   "mattermost_webhook_url_file",
+    "opsgenie_api_key",       "opsgenie_api_key_file",    "opsgenie_api_url",
+    "rocketchat_api_url",     "rocketchat_token",         "rocketchat_token_file",
+    "rocketchat_token_id",    "rocketchat_token_id_file", "victorops_api_key",
+    "victorops_api_key_file", "victorops_api_url",        "webex_api_url"};
 constexpr const char* kInstead =
     "is for an integration that fettle does not have. Take it out, and send to an Alertmanager that has the "
     "integration (alertmanager_configs), or run a program that sends it (exec_configs)";

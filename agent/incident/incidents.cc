@@ -22,8 +22,8 @@ namespace {
 
 // What a plan waits for may change without a word: its guards are asked again.
 constexpr base::Millis kLookEvery{1'000};
-// So long what a plan says in the middle of a run waits for the run's end, where people have been told already.
-constexpr base::Millis kDemandWaits{1'000};
+// So long what a plan says to people in the middle of a run waits for the run's end.
+constexpr base::Millis kDemandWaits{500};
 
 template <typename Change>
 std::shared_ptr<const model::Incident> changed(const model::Incident& incident, const Change& change) {
@@ -154,11 +154,11 @@ bool Incidents::on_demand(const std::string& service, const std::string& text) {
   const bool goes_on = std::any_of(incident->recoveries.begin(), incident->recoveries.end(), [](const auto& run) {
     return !run.ended && run.mode != model::RecoveryMode::dry_run && run.state != model::RecoveryState::blocked;
   });
-  if (!incident->told || !goes_on) {
+  if (!goes_on) {
     look_again();
     return true;
   }
-  // As a rule its run ends with it, once that is durable: one update says both.
+  // As a rule its run ends with it, once that is durable: one message says both.
   write(*incident);
   demanded_ = scheduler_.after(kDemandWaits, [this] { look_again(); });
   return true;

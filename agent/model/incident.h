@@ -109,8 +109,8 @@ std::vector<DownSpan> down_spans(const Incident& incident, const std::string& se
 
 // "order is down: refused: connect to 127.0.0.1:8081 failed (probe http at http://127.0.0.1:8081/healthz)"
 std::string headline(const Incident& incident);
-// What was tried, a clause for each recovery: "attempt 1: systemd restart order.service ok, recovered"; one for all in a
-// row that are alike, such as those that are refused: "attempt 1: systemd restart order.service refused (…), failed,
+// What was tried, a clause for each recovery: "attempt 1: systemd restart order.service ok, recovered"; one for all in
+// a row that are alike, such as those that are refused: "attempt 1: systemd restart order.service refused (…), failed,
 // 7 times". "" for nothing.
 std::string tried(const Incident& incident);
 // How it stands or ended: "healed by fettle after 4 s", "held until 12:00:01Z: …", "nobody has mended it: …".

@@ -16,9 +16,8 @@ Decision page(std::string why) { return {Act::page, std::move(why), std::nullopt
 
 // The first run that was in vain, once the plan has written that down and says in the same breath whether it goes on.
 const model::RecoveryReport* in_vain(const model::Incident& incident, const Answer& answer) {
-  const auto found = std::find_if(incident.recoveries.begin(), incident.recoveries.end(), [&](const auto& run) {
-    return run.id != answer.run && is_in_vain(run);
-  });
+  const auto found = std::find_if(incident.recoveries.begin(), incident.recoveries.end(),
+                                  [&](const auto& run) { return run.id != answer.run && is_in_vain(run); });
   return found == incident.recoveries.end() ? nullptr : &*found;
 }
 

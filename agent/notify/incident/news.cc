@@ -55,8 +55,7 @@ std::string to_json(const Heard& heard) {
 base::Result<Heard> parse_heard(const std::string& text) {
   try {
     const auto in = nlohmann::json::parse(text);
-    return Heard{in.at("page"), in.at("over"), in.at("runs"), in.at("demands"),
-                 in.value("relapses", std::size_t{0})};
+    return Heard{in.at("page"), in.at("over"), in.at("runs"), in.at("demands"), in.value("relapses", std::size_t{0})};
   } catch (const nlohmann::json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("what a receiver heard cannot be read: {}", e.what()));
   }

@@ -94,7 +94,9 @@ class Webhook final : public Notifier {
         post_(std::move(post)) {}
 
   std::string type() const override { return "webhook"; }
-  std::vector<std::string> targets() const override { return {target_of(url_, "webhook")}; }  // its path is often a secret
+  std::vector<std::string> targets() const override {
+    return {target_of(url_, "webhook")};
+  }  // its path is often a secret
   bool tells_recoveries() const override { return true; }
 
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
@@ -159,9 +161,9 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   }
   HttpPost post(settings.http_config, node, path, errors);
   if (errors.size() > before) return nullptr;
-  return std::make_unique<Webhook>(SecretOrFile{base::Secret(settings.url), settings.url_file}, std::move(keys), settings.secret_file,
-                                   http::Headers(settings.headers.begin(), settings.headers.end()), settings.max_alerts,
-                                   std::move(post));
+  return std::make_unique<Webhook>(
+      SecretOrFile{base::Secret(settings.url), settings.url_file}, std::move(keys), settings.secret_file,
+      http::Headers(settings.headers.begin(), settings.headers.end()), settings.max_alerts, std::move(post));
 }
 
 }  // namespace

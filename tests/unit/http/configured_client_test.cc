@@ -264,7 +264,8 @@ TEST_CASE("what contradicts itself is said once") {
            {"{authorization: {type: basic, credentials: a}}",
             "authorization.type: cannot be Basic; write basic_auth instead"},
            {"{bearer_token: a}", "bearer_token: is the older way: write authorization: {credentials: ...}"},
-           {"{bearer_token_file: a}", "bearer_token_file: is the older way: write authorization: {credentials_file: ...}"},
+           {"{bearer_token_file: a}",
+            "bearer_token_file: is the older way: write authorization: {credentials_file: ...}"},
        }) {
     CAPTURE(row.yaml);
     const std::string text = Client(row.yaml).errors.text();

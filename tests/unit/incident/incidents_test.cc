@@ -178,7 +178,9 @@ TEST_CASE("people hear of it in the turn in which the first run was in vain") {
   CHECK(w.ended == std::vector<std::string>{"order healed 0s"});
 }
 
-TEST_CASE("how a told incident stands is what was in vain last; what a plan says as it gives up comes with the end of its run") {
+TEST_CASE(
+    "how a told incident stands is what was in vain last; what a plan says as it gives up comes with the end of its "
+    "run") {
   World w;
   w.fail("order");
   w.run("order", model::RecoveryState::failed);
@@ -193,11 +195,28 @@ TEST_CASE("how a told incident stands is what was in vain last; what a plan says
     CHECK(w.changes == before + 1);
   }
   SUBCASE("its run goes on") {
-    w.loop.advance(seconds{1});
+    w.loop.advance(milliseconds{500});
     CHECK(w.changes == before + 1);
   }
   CHECK(w.all().at(0).why == "order: attempt 2 of 2 failed and was the last one");
   CHECK(model::standing(w.all().at(0)) == "not mended: order: attempt 2 of 2 failed and was the last one");
+}
+
+TEST_CASE("a page that a plan makes as its last step comes with the end of its run") {
+  World w;
+  w.fail("order");
+  w.run("order", model::RecoveryState::acting, "r1", false);
+  w.incidents->on_demand("order", "order: recovery attempt 1 needs a person");
+  w.loop.run_due();
+  CHECK_FALSE(w.all().at(0).told);
+  SUBCASE("its run ends") {
+    const int before = w.changes;
+    w.run("order", model::RecoveryState::failed, "r1");
+    CHECK(w.changes == before + 1);
+  }
+  SUBCASE("its run goes on") { w.loop.advance(milliseconds{500}); }
+  CHECK(w.all().at(0).told);
+  CHECK(w.told == std::vector<std::string>{"order held", "order told"});
 }
 
 TEST_CASE("a fault that comes back while an alert keeps its incident open is news, if it was gone for a while") {

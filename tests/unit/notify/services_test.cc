@@ -127,7 +127,8 @@ TEST_CASE("names that Alertmanager's own templates have may be called; one that 
 
 TEST_CASE("PagerDuty's source is the client, or what the configuration says") {
   const auto source = [](const std::string& yaml) {
-    return json::parse(made("pagerduty", yaml)->render({alert("Slow", "i1", true)}, {}, envelope()))["payload"]["source"];
+    return json::parse(
+        made("pagerduty", yaml)->render({alert("Slow", "i1", true)}, {}, envelope()))["payload"]["source"];
   };
   CHECK(source("{routing_key: k}") == "node1");
   CHECK(source("{routing_key: k, client: shop}") == "shop");
@@ -135,7 +136,8 @@ TEST_CASE("PagerDuty's source is the client, or what the configuration says") {
 }
 
 TEST_CASE("a button of Slack may ask before it does something") {
-  const auto slack = made("slack", R"({api_url: "https://h/", actions: [{type: button, text: a, url: "http://h/"}, {type:
+  const auto slack =
+      made("slack", R"({api_url: "https://h/", actions: [{type: button, text: a, url: "http://h/"}, {type:
  button, text: b, name: n, confirm: {text: "sure of {{ .Node }}?", title: t, ok_text: "yes", dismiss_text: "no"}}]})");
   const json body = json::parse(slack->render({alert("Slow", "i1", true)}, {}, envelope()));
   CHECK(body["attachments"][0]["actions"] == json::parse(R"([{"type":"button","text":"a","url":"http://h/"},
@@ -163,7 +165,7 @@ TEST_CASE("mistakes in what a service needs are named") {
     CHECK(mistakes("slack", "{" + key + ": k, api_url: \"https://h/\"}").find("r." + key + ": has another name here") !=
           std::string::npos);
   CHECK(mistakes("slack", "{api_url: \"https://h/\", actions: [{type: button, text: a}]}") ==
-        "r.yml:1:37: r.actions[0]: write url, or name\n");
+        "r.yml:1:35: r.actions[0]: write url, or name\n");
   CHECK(mistakes("telegram", "{bot_token: t, chat_id: 0}") == "r.yml:1:25: r.chat_id: must not be 0\n");
   CHECK(mistakes("telegram", "{bot_token: t}") == "r.yml:1:1: r: the required key 'chat_id' is missing\n");
 }
@@ -217,7 +219,7 @@ TEST_CASE("a webhook's URL may be in a file, and is on no page then") {
   CHECK(f.notifications->statuses()[0].last_error.find("key") == std::string::npos);
   CHECK(mistakes("webhook", "{max_alerts: 1}") == "r.yml:1:1: r: write url or url_file\n");
   CHECK(mistakes("webhook", "{url: \"http://h/\", url_file: f}") ==
-        "r.yml:1:31: r.url_file: cannot stand beside url\n");
+        "r.yml:1:30: r.url_file: cannot stand beside url\n");
 }
 
 TEST_CASE("a service that answers 200 and refuses all the same has not taken the message") {

@@ -158,8 +158,8 @@ TEST_CASE("incidents have a page, and each has one with its timeline") {
   CHECK(has(shop.get("/api/v1/incidents?service=gateway").body, "inc_5e1f"));
   CHECK_FALSE(has(shop.get("/api/v1/incidents?service=order").body, "inc_0a77"));
   // A slip in the name is not good news.
-  for (const std::string list : {"incidents", "recoveries"}) {
-    const web::Response slip = shop.get("/api/v1/" + list + "?service=odrer");
+  for (const std::string path : {"incidents", "recoveries"}) {
+    const web::Response slip = shop.get("/api/v1/" + path + "?service=odrer");
     CHECK(slip.status == 404);
     CHECK(has(slip.body, R"(no service \"odrer\" here; there are: )"));
   }
