@@ -29,7 +29,7 @@ class AdminHandlers final : public web::AdminBackend {
     const auto text = [](base::Millis length) { return length.count() > 0 ? base::format_duration(length) : ""; };
     const std::string lasts = text(lasting.length), healthy = text(lasting.until_healthy);
     const recover::MaintenanceEnd end{lasting.length, lasting.until_healthy};
-    context_.dispatcher.begin_maintenance(service, end, comment, [=, done = std::move(done)](auto kept) {
+    context_.dispatcher.begin_maintenance(service, end, comment, [=, done = shown(std::move(done))](auto kept) {
       if (kept)
         log::info("maintenance on",
                   {{"service", service}, {"comment", comment}, {"for", lasts}, {"until_healthy", healthy}});
@@ -40,7 +40,7 @@ class AdminHandlers final : public web::AdminBackend {
 
   void end_maintenance(const std::string& service, Done done) override {
     if (auto known = knows(service); !known) return done(without_text(known));
-    context_.dispatcher.end_maintenance(service, [=, done = std::move(done)](const base::Result<>& kept) {
+    context_.dispatcher.end_maintenance(service, [=, done = shown(std::move(done))](const base::Result<>& kept) {
       if (kept) log::info("maintenance off", {{"service", service}});
       done(without_text(kept));
     });
@@ -51,18 +51,18 @@ class AdminHandlers final : public web::AdminBackend {
     log::info("recovery asked for", {{"service", service}, {"comment", comment}});
     context_.dispatcher.recover(service,
                                 rehearsal == web::Rehearsal::yes ? recover::Start::rehearsal : recover::Start::now,
-                                comment, std::move(done));
+                                comment, shown(std::move(done)));
     context_.changed();
   }
 
   void abort(const std::string& service, const std::string& comment, Done done) override {
-    context_.dispatcher.abort(service, comment, std::move(done));
+    context_.dispatcher.abort(service, comment, shown(std::move(done)));
     context_.changed();
   }
 
   void ack(const std::string& service, const std::string& comment, Done done) override {
     context_.dispatcher.ack(service, comment,
-                            [done = std::move(done)](const base::Result<>& kept) { done(without_text(kept)); });
+                            [done = shown(std::move(done))](const base::Result<>& kept) { done(without_text(kept)); });
     context_.changed();
   }
 
@@ -106,7 +106,6 @@ class AdminHandlers final : public web::AdminBackend {
     done(std::move(answer));
   }
 
-  // The pages show it before it is answered: who adds a silence and then lists them finds it.
   void add_silence(const model::SilenceRequest& request, Done done) override {
     context_.silences.add(request, [this, done = std::move(done), request](base::Result<std::string> id) {
       if (id)
@@ -129,6 +128,7 @@ class AdminHandlers final : public web::AdminBackend {
 
  private:
   static std::string by(const std::string& comment) { return comment.empty() ? "operator" : "operator: " + comment; }
+  // The pages show it before it is answered: who changes something and then looks finds it.
   Done shown(Done done) const {
     return [this, done = std::move(done)](base::Result<std::string> answer) {
       context_.publish();

@@ -138,6 +138,7 @@ base::Result<std::string> full_id(const StatusOptions& options, const std::strin
 }  // namespace
 
 int run_incidents(const StatusOptions& options, const std::string& service) {
+  if (service.starts_with("inc_")) return run_incident(options, service);
   const std::string only = service.empty() ? "" : "?service=" + base::percent_encode(service);
   return ask(options, "/api/v1/incidents" + only, [&](const Json& data) { return show_list(options, data); });
 }

@@ -173,7 +173,7 @@ void add_readers(CLI::App& top, Chosen& chosen) {
   readers
       .add("incidents", "What went wrong here; exit code 1 if an incident is open",
            [](const Reader& reader) { return run_incidents(reader.options, reader.name); })
-      ->add_option("SERVICE", line.name, "Only those of this service");
+      ->add_option("SERVICE", line.name, "Only those of this service; the id of an incident: that one");
   CLI::App* incident = readers.add(
       "incident", "One incident: why, what was tried, who was told, how it ended", [](const Reader& reader) {
         return reader.evidence ? run_evidence(reader.options, reader.name) : run_incident(reader.options, reader.name);

@@ -401,10 +401,7 @@ std::string service_path(const std::string& name) { return detail::join_path("se
 
 std::vector<KeyReference> agent_config_reference(TargetsKeys targets_keys) {
   const Schema<Service> service = service_schema(targets_keys);
-  std::vector<KeyReference> keys = agent_schema(service).reference();
-  // Keys that are known so that a mistake says what to write in their place have no help.
-  for (KeyReference& key : keys) std::erase_if(key.inner, [](const KeyReference& inner) { return inner.help.empty(); });
-  return keys;
+  return agent_schema(service).reference();
 }
 
 }  // namespace config

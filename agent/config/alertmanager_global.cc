@@ -34,17 +34,15 @@ constexpr Key kDefaults[] = {
 
 // Of integrations that are not offered.
 constexpr const char* kNotOffered[] = {
-    "jira_api_url",          "mattermost_webhook_url", "mattermost_webhook_url_file", "opsgenie_api_key",
-    "opsgenie_api_key_file", "opsgenie_api_url",       "rocketchat_api_url",          "rocketchat_token",
-    "rocketchat_token_file", "rocketchat_token_id",    "rocketchat_token_id_file",    "slack_app_token",
-    "slack_app_token_file",  "slack_app_url",          "victorops_api_key",           "victorops_api_key_file",
-    "victorops_api_url",     "webex_api_url"};
-
-void refuse(const Node& node, Global&, const std::string& path, Errors& errors) {
-  errors.add(node.mark(), path,
-             "is for an integration that fettle does not have. Take it out, and send to an Alertmanager that has the "
-             "integration (alertmanager_configs), or run a program that sends it (exec_configs)");
-}
+    "jira_api_url",           "mattermost_webhook_url",   "mattermost_webhook_url_file",
+    "opsgenie_api_key",       "opsgenie_api_key_file",    "opsgenie_api_url",
+    "rocketchat_api_url",     "rocketchat_token",         "rocketchat_token_file",
+    "rocketchat_token_id",    "rocketchat_token_id_file", "victorops_api_key",
+    "victorops_api_key_file", "victorops_api_url",        "webex_api_url"};
+constexpr const char* kInstead =
+    "is for an integration that fettle does not have. Take it out, and send to an Alertmanager that has the "
+    "integration (alertmanager_configs), or run a program that sends it (exec_configs)";
+constexpr const char* kSlackApp[] = {"slack_app_token", "slack_app_token_file", "slack_app_url"};
 
 void check_timeout(const Node& node, Global&, const std::string& path, Errors& errors) {
   base::Millis unused{};
@@ -63,7 +61,9 @@ void add_alertmanager_keys(Schema<Global>& schema) {
   schema.shows({"pagerduty_url", "smtp_auth_identity", "smtp_auth_username", "smtp_from", "smtp_hello",
                 "smtp_require_tls", "smtp_smarthost", "telegram_api_url", "wechat_api_corp_id", "wechat_api_url",
                 "resolve_timeout"});
-  for (const char* key : kNotOffered) schema.custom(key, "", "", refuse);
+  for (const char* key : kNotOffered) schema.refuses(key, kInstead);
+  for (const char* key : kSlackApp) schema.refuses(key, kSlackAppInstead);
+  schema.refuses("smtp_force_implicit_tls", kImplicitTlsInstead);
 }
 
 }  // namespace config

@@ -17,7 +17,8 @@ std::string join_path(const std::string& path, std::string_view key) {
 }
 
 bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std::string& path, Errors& errors,
-                   const std::function<void(std::size_t, const Node&)>& visit, OtherKeys others) {
+                   const std::function<void(std::size_t, const Node&)>& visit, OtherKeys others,
+                   const RefusedKeys& refused) {
   if (!node.is_mapping()) {
     node.expose_rest(Exposure::withheld);  // nobody knows what it is
     errors.add(node.mark(), path, expected("a mapping", node));
@@ -35,6 +36,11 @@ bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std
       continue;
     }
     if (others == OtherKeys::left_alone) continue;
+    if (const auto known = refused.find(key.scalar()); known != refused.end()) {
+      value.expose_rest(Exposure::withheld);
+      errors.add(value.mark(), join_path(path, key.scalar()), known->second);
+      continue;
+    }
     const std::string near = base::nearest(key.scalar(), names);
     errors.add(key.mark(), join_path(path, key.scalar()),
                near.empty() ? fmt::format("unknown key; known here: {}", fmt::join(names, ", "))

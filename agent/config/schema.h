@@ -78,9 +78,12 @@ struct KeySpec {
   bool required = false;
 };
 enum class OtherKeys { mistakes, left_alone };
+// Keys that people know from elsewhere and that are not offered, with what to write in their place.
+using RefusedKeys = std::map<std::string, std::string, std::less<>>;
 // Calls visit(index of the spec, value node) for each known key once; reports the rest. False if not a mapping.
 bool visit_mapping(const Node& node, const std::vector<KeySpec>& keys, const std::string& path, Errors& errors,
-                   const std::function<void(std::size_t, const Node&)>& visit, OtherKeys others = OtherKeys::mistakes);
+                   const std::function<void(std::size_t, const Node&)>& visit, OtherKeys others = OtherKeys::mistakes,
+                   const RefusedKeys& refused = {});
 std::string join_path(const std::string& path, std::string_view key);
 void complain_at(const Node& mapping, const std::string& path, Errors& errors, std::string_view key,
                  std::string_view what);
@@ -169,6 +172,7 @@ class Schema {
       readers_.push_back([member, reader](const Node& n, T& t, const std::string& path, Errors& errors) {
         reader(n, t.*member, path, errors);
       });
+    refused_.insert(inner.refused_.begin(), inner.refused_.end());
     for (const auto& rule : inner.rules_)
       rules_.push_back([member, rule](const T& t, const Complain& complain) { rule(t.*member, complain); });
     return *this;
@@ -202,6 +206,11 @@ class Schema {
       readers_.push_back([](const Node&, T&, const std::string&, Errors&) {});
       reference_.push_back(key);
     }
+    return *this;
+  }
+  // A key that people know from elsewhere and that is not offered. `instead` says what to write in its place.
+  Schema& refuses(const char* key, const char* instead) {
+    refused_.emplace(key, instead);
     return *this;
   }
   // Texts that are public although other schemas have secret keys of these names.
@@ -275,7 +284,7 @@ class Schema {
       if (exposure == Exposure::withheld || (value.is_scalar() && !reference_[i].inner.empty()))
         value.expose_rest(Exposure::withheld);
     };
-    const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, read_value, others);
+    const bool is_mapping = detail::visit_mapping(node, specs_, path, errors, read_value, others, refused_);
     if (is_mapping && errors.size() == before)
       for (const auto& rule : rules_)
         rule(out,
@@ -313,6 +322,7 @@ class Schema {
 
   std::string name_;
   std::vector<detail::KeySpec> specs_;
+  detail::RefusedKeys refused_;
   std::vector<Reader> readers_;
   std::vector<KeyReference> reference_;
   std::vector<std::function<void(const T&, const Complain&)>> rules_;

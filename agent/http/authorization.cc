@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/credential.h"
 #include "config/request.h"
@@ -33,6 +34,7 @@ const config::Schema<Authorization>& authorization_schema() {
           .check([](const Authorization& auth, const config::Complain& complain) {
             if (auth.credentials.empty() == auth.credentials_file.empty())
               complain("credentials", "give either credentials or credentials_file");
+            if (base::same_word(auth.type, "Basic")) complain("type", "cannot be Basic; write basic_auth instead");
             for (const auto& [key, value] : {std::pair{"type", auth.type}, {"credentials", auth.credentials.reveal()}})
               if (const std::string why = config::header_complaint("Authorization", value); !why.empty())
                 complain(key, why);

@@ -45,6 +45,8 @@ const config::Schema<HttpConfig>& http_client_schema() {
           .optional("oauth2", &HttpConfig::oauth2, oauth2_schema(),
                     "Fetch a token to send by the client credentials grant; kept until shortly before it expires, "
                     "fetched again once when it is refused. Its fetching takes of the request's time.")
+          .refuses("bearer_token", "is the older way: write authorization: {credentials: ...}")
+          .refuses("bearer_token_file", "is the older way: write authorization: {credentials_file: ...}")
           .inlined(&HttpConfig::proxy, proxy_schema())
           .optional("follow_redirects", &HttpConfig::follow_redirects,
                     "Follow up to ten redirects; false: the redirect is the answer.")

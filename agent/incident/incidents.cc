@@ -22,6 +22,8 @@ namespace {
 
 // What a plan waits for may change without a word: its guards are asked again.
 constexpr base::Millis kLookEvery{1'000};
+// So long what a plan says to people in the middle of a run waits for the run's end.
+constexpr base::Millis kDemandWaits{500};
 
 template <typename Change>
 std::shared_ptr<const model::Incident> changed(const model::Incident& incident, const Change& change) {
@@ -106,6 +108,7 @@ void Incidents::on_health(const model::HealthChange& change, base::WallTime firs
   if (!down && change.to != model::Health::up) return;
   model::Incident* incident = down ? &find_or_open(change.service, first_failure) : find(change.service);
   if (incident == nullptr) return;
+  if (down && incident->service == change.service) note_relapse(*incident, options_.settle, change.at);
   if (note_health(*incident, change.service, down, change.text, change.at)) mark(*incident);
   if (down && incident->service == change.service) {
     if (incident->cause.probe.empty()) incident->cause = view_(change.service).cause;
@@ -146,11 +149,18 @@ void Incidents::on_blocked(const std::string& service, const std::string& guard)
 bool Incidents::on_demand(const std::string& service, const std::string& text) {
   model::Incident* incident = find(service);
   if (incident == nullptr) return false;
-  incident->demands.push_back(text);
-  if (incident->demands.size() > model::Incident::kNotes) incident->demands.erase(incident->demands.begin() + 1);
-  add_note(*incident, scheduler_.wall_now(), text);
+  note_demand(*incident, scheduler_.wall_now(), text);
   mark(*incident);
-  look_again();
+  const bool goes_on = std::any_of(incident->recoveries.begin(), incident->recoveries.end(), [](const auto& run) {
+    return !run.ended && run.mode != model::RecoveryMode::dry_run && run.state != model::RecoveryState::blocked;
+  });
+  if (!goes_on) {
+    look_again();
+    return true;
+  }
+  // As a rule its run ends with it, once that is durable: one message says both.
+  write(*incident);
+  demanded_ = scheduler_.after(kDemandWaits, [this] { look_again(); });
   return true;
 }
 

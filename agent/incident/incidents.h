@@ -127,7 +127,7 @@ class Incidents {
   bool settled_ = false;
   bool tell_all_ = false;
   std::optional<base::Millis> offset_{};  // of the wall clock from the one that nobody sets
-  loop::Handle soon_, timer_;
+  loop::Handle soon_, timer_, demanded_;
 };
 
 }  // namespace incident

@@ -28,6 +28,11 @@ bool same(const model::RecoveryReport& a, const model::RecoveryReport& b) {
   return a.state == b.state && a.reason == b.reason && a.ended == b.ended && a.actions.size() == b.actions.size();
 }
 
+bool ended_in_vain(const model::RecoveryReport& run) {
+  return run.ended && run.mode != model::RecoveryMode::dry_run && run.state != model::RecoveryState::recovered &&
+         run.state != model::RecoveryState::would_run;
+}
+
 void append(model::Incident& incident, model::IncidentNote note) {
   if (!incident.notes.empty() && incident.notes.back().text == note.text) return;
   incident.notes.push_back(std::move(note));
@@ -55,6 +60,16 @@ bool note_health(model::Incident& incident, const std::string& service, bool dow
   return true;
 }
 
+void note_relapse(model::Incident& incident, base::Millis settle, base::WallTime at) {
+  if (incident.down || !incident.told) return;
+  const auto up = std::find_if(incident.notes.rbegin(), incident.notes.rend(), [&](const model::IncidentNote& note) {
+    return note.health && note.health->service == incident.service && !note.health->down;
+  });
+  if (up == incident.notes.rend() || at - up->at < settle) return;
+  ++incident.relapses;
+  incident.why = "it is down again";
+}
+
 bool note_alert(model::Incident& incident, const model::Alert& alert) {
   const auto known = std::find_if(incident.alerts.begin(), incident.alerts.end(),
                                   [&](const model::Alert& a) { return a.labels == alert.labels; });
@@ -71,17 +86,43 @@ bool note_alert(model::Incident& incident, const model::Alert& alert) {
   return changed;
 }
 
+std::string outcome(const model::RecoveryReport& run) {
+  const std::string reason = run.reason.empty() ? "" : fmt::format(" ({})", run.reason);
+  return fmt::format("recovery {} ended as {}{}", run.id, to_string(run.state), reason);
+}
+
+bool is_in_vain(const model::RecoveryReport& run) {
+  return ended_in_vain(run) && (run.state != model::RecoveryState::aborted || !run.actions.empty());
+}
+
 bool note_run(model::Incident& incident, const model::RecoveryReport& report) {
   const auto known = std::find_if(incident.recoveries.begin(), incident.recoveries.end(),
                                   [&](const auto& r) { return r.id == report.id; });
+  const bool changed = known == incident.recoveries.end() || !same(*known, report);
+  if (!changed) return false;
+  // What the plan has said as it gave up says more than that it did.
+  const bool said = report.state == model::RecoveryState::exhausted && incident.all_demands() > 0;
+  if (incident.told && ended_in_vain(report) && !said) incident.why = outcome(report);
   if (known != incident.recoveries.end()) {
-    const bool changed = !same(*known, report);
     *known = report;
-    return changed;
+    return true;
   }
   incident.recoveries.push_back(report);
+  const std::size_t finished = incident.finished_runs();
   keep_newest(incident.recoveries, model::Incident::kRecoveries);
+  incident.runs_gone += finished - std::min(finished, incident.finished_runs());
   return true;
+}
+
+// The first one stays: by it people were told.
+void note_demand(model::Incident& incident, base::WallTime at, const std::string& text) {
+  incident.demands.push_back(text);
+  if (incident.demands.size() > model::Incident::kNotes) {
+    incident.demands.erase(incident.demands.begin() + 1);
+    ++incident.demands_gone;
+  }
+  if (incident.told) incident.why = text;
+  append(incident, {at, text});
 }
 
 void note_message(model::Incident& incident, model::IncidentMessage message) {

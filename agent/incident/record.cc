@@ -65,6 +65,9 @@ std::string to_json(const model::Incident& incident) {
            {"alerts", std::move(alerts)},
            {"recoveries", std::move(runs)},
            {"demands", incident.demands},
+           {"runs_gone", incident.runs_gone},
+           {"demands_gone", incident.demands_gone},
+           {"relapses", incident.relapses},
            {"notes", std::move(notes)},
            {"messages", std::move(messages)},
            {"why", incident.why},
@@ -111,6 +114,9 @@ base::Result<model::Incident> parse_incident(const std::string& text) {
     incident.missed = in.value("missed", std::vector<std::string>{});
     incident.detected = read_time(in, "detected_ms");
     incident.located = read_time(in, "located_ms");
+    incident.runs_gone = in.value("runs_gone", std::size_t{0});
+    incident.demands_gone = in.value("demands_gone", std::size_t{0});
+    incident.relapses = in.value("relapses", std::size_t{0});
     return incident;
   } catch (const json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("an incident cannot be read: {}", e.what()));

@@ -42,6 +42,15 @@ void add_run(const RecoveryReport& run, std::vector<IncidentLine>& out) {
                                            run.reason.empty() ? "" : " (" + run.reason + ")")});
 }
 
+std::string clause_of(const RecoveryReport& run) {
+  std::string out = fmt::format("{}{}:", run.mode == RecoveryMode::dry_run ? "dry run " : "attempt ", run.attempt);
+  for (const ActionReport& action : run.actions) out += " " + action_text(action) + ",";
+  if (run.actions.empty()) out += " nothing was done,";
+  if (run.ended) out += fmt::format(" {}{}", to_string(run.state), run.reason.empty() ? "" : " (" + run.reason + ")");
+  else out.back() = ' ', out += "goes on";
+  return out;
+}
+
 }  // namespace
 
 std::string_view to_string(IncidentEnd end) { return base::name_in(kEnds, end); }
@@ -60,7 +69,7 @@ std::vector<const Alert*> Incident::own_alerts() const {
 
 // One that is refused as the one before it was is tried again and again, and is no news.
 std::size_t Incident::finished_runs() const {
-  std::size_t count = 0;
+  std::size_t count = runs_gone;
   std::string refused_before;
   for (const RecoveryReport& run : recoveries) {
     if (!run.ended || run.mode == RecoveryMode::dry_run) continue;
@@ -127,16 +136,24 @@ std::vector<MissedObjective> missed_objectives(const Incident& incident, const I
 }
 
 std::string tried(const Incident& incident) {
-  std::string out;
+  std::string out, last;
+  std::size_t times = 0;
+  const auto add = [&] {
+    if (times == 0) return;
+    out += (out.empty() ? "" : "; ") + last;
+    if (times > 1) out += fmt::format(", {} times", times);
+  };
   for (const RecoveryReport& run : incident.recoveries) {
     if (run.actions.empty() && !run.ended) continue;
-    out += fmt::format("{}{}{}:", out.empty() ? "" : "; ", run.mode == RecoveryMode::dry_run ? "dry run " : "attempt ",
-                       run.attempt);
-    for (const ActionReport& action : run.actions) out += " " + action_text(action) + ",";
-    if (run.actions.empty()) out += " nothing was done,";
-    if (run.ended) out += fmt::format(" {}{}", to_string(run.state), run.reason.empty() ? "" : " (" + run.reason + ")");
-    else out.back() = ' ', out += "goes on";
+    std::string clause = clause_of(run);
+    if (clause != last) {
+      add();
+      last = std::move(clause);
+      times = 0;
+    }
+    ++times;
   }
+  add();
   return out;
 }
 

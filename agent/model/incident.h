@@ -68,18 +68,22 @@ struct Incident {
   std::vector<Alert> alerts;                        // also of dependents; those that fire, and resolved ones
   std::vector<RecoveryReport> recoveries;
   std::vector<std::string> demands;  // what a plan wants a person to do or know
+  // Of those that there is no room for any more: how many finished_runs() and all_demands() counted.
+  std::size_t runs_gone = 0, demands_gone = 0;
+  std::size_t relapses = 0;  // since people were told: down again, after it was up for as long as an end must last
   std::vector<IncidentNote> notes;
   std::vector<IncidentMessage> messages;
 
   // Outcome first. Once `told` is set it stays: people's receivers hear of it from then on.
   std::optional<base::WallTime> hold_until, told;
-  std::string why;         // it is held, or told
+  std::string why;         // it is held, or told; of one that is told: what was in vain last
   bool announced = false;  // its end has gone to the receivers
 
   bool is_open() const { return end == IncidentEnd::open; }
   bool fires() const;                            // an alert of it, of a dependent or not
   std::vector<const Alert*> own_alerts() const;  // of the service itself
   std::size_t finished_runs() const;             // recoveries that ended and were more than a dry run
+  std::size_t all_demands() const { return demands_gone + demands.size(); }
 };
 
 // What the service is to be judged by.
@@ -105,7 +109,9 @@ std::vector<DownSpan> down_spans(const Incident& incident, const std::string& se
 
 // "order is down: refused: connect to 127.0.0.1:8081 failed (probe http at http://127.0.0.1:8081/healthz)"
 std::string headline(const Incident& incident);
-// What was tried, a clause for each recovery: "attempt 1: systemd restart order.service ok, recovered". "" for nothing.
+// What was tried, a clause for each recovery: "attempt 1: systemd restart order.service ok, recovered"; one for all in
+// a row that are alike, such as those that are refused: "attempt 1: systemd restart order.service refused (…), failed,
+// 7 times". "" for nothing.
 std::string tried(const Incident& incident);
 // How it stands or ended: "healed by fettle after 4 s", "held until 12:00:01Z: …", "nobody has mended it: …".
 std::string standing(const Incident& incident);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/rune.h"
 #include "config/schema.h"
 #include "model/incident.h"
@@ -82,6 +83,8 @@ MessageText::MessageText(templates::MessageTemplate parsed)
 std::string MessageText::expand(const templates::Value& data, templates::MessageTemplate::Output output) const {
   if (!parsed_) return "";
   auto text = parsed_->execute(data, output);
+  if (!text)
+    base::log::warn("a text of a receiver has a mistake, which is told in its place", {{"error", text.error().text}});
   return text ? *std::move(text) : fmt::format("<error expanding template: {}>", text.error().text);
 }
 
@@ -94,11 +97,19 @@ TextReader::TextReader(const config::Node& node, std::string path,
 MessageText TextReader::read(std::string_view key, const std::string& text) const {
   if (text.empty()) return {};
   auto parsed = templates::MessageTemplate::parse(key, text, definitions_);
-  if (parsed) return MessageText(*std::move(parsed));
   const config::Node value = node_.find(key);
-  errors_.add(value.is_null() ? node_.mark() : value.mark(), fmt::format("{}.{}", path_, key),
-              "the template cannot be read: " + parsed.error().text);
-  return {};
+  const config::Mark place = value.is_null() ? node_.mark() : value.mark();
+  const std::string where = fmt::format("{}.{}", path_, key);
+  if (!parsed) {
+    errors_.add(place, where, "the template cannot be read: " + parsed.error().text);
+    return {};
+  }
+  for (const std::string& name : parsed->undefined())
+    errors_.warn(place, where,
+                 fmt::format("calls the template \"{}\", which nothing defines: an error will stand in its place; "
+                             "`templates` names the files with definitions",
+                             name));
+  return MessageText(*std::move(parsed));
 }
 
 const templates::Definitions& default_texts() {
@@ -115,6 +126,12 @@ const templates::Definitions& default_texts() {
 {{ if .Incident }}{{ .Incident.Details }}{{ else }}{{ len .Alerts.Firing }} firing, {{ len .Alerts.Resolved }} resolved{{ template "fettle.alerts" .Alerts }}{{ end }}
 {{- end }}
 {{ define "fettle.url" }}{{ .ExternalURL }}{{ end }}
+{{ define "__alertmanager" }}fettle{{ end }}
+{{ define "__alertmanagerURL" }}{{ template "fettle.url" . }}{{ end }}
+{{ define "__subject" }}{{ template "fettle.title" . }}{{ end }}
+{{ define "__description" }}{{ end }}
+{{ define "__text_alert_list" }}{{ template "fettle.alerts" . }}{{ end }}
+{{ define "__text_alert_list_markdown" }}{{ template "fettle.alerts" . }}{{ end }}
 {{ define "slack.default.color" }}{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}{{ end }}
 {{ define "slack.default.title" }}{{ template "fettle.title" . }}{{ end }}
 {{ define "slack.default.titlelink" }}{{ template "fettle.url" . }}{{ end }}

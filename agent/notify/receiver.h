@@ -165,6 +165,7 @@ class Receiver {
   std::vector<std::unique_ptr<Feed>> feeds_;
   std::map<std::string, Heard> heard_;                     // by incident
   std::map<std::string, model::Incident> owed_incidents_;  // with news for which there was no place, by id
+  std::set<std::string> muted_pages_;                      // incidents whose page is due and was kept back
   std::set<std::string> strays_;                           // groups with alerts that would go elsewhere now
   std::set<std::string> owed_;                             // groups with news for which there was no place
   std::set<std::string> again_;                            // groups to be looked at in the next turn

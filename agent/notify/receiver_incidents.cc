@@ -47,6 +47,8 @@ bool Receiver::wants(const model::Incident& incident) const {
 // no receiver matches, this one gets all.
 bool Receiver::kept_back(const model::Incident& incident) const {
   std::vector<model::Alert> all = incident.alerts;
+  // What has ended is no reason to tell of what fires and is muted.
+  if (incident.fires()) std::erase_if(all, [](const model::Alert& a) { return a.state != model::AlertState::firing; });
   if (all.empty() || !incident.demands.empty()) all.push_back(demand_of(incident));
   const auto others =
       std::stable_partition(all.begin(), all.end(), [&](const model::Alert& a) { return wants(common_.outward(a)); });
@@ -62,6 +64,7 @@ bool Receiver::kept_back(const model::Incident& incident) const {
 void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
   if (!by_incident()) return;
   if (incident.announced) {
+    muted_pages_.erase(incident.id);
     if (heard_.erase(incident.id) != 0) write({Change::remove(Table::notifications, heard_key(incident.id))});
     return;
   }
@@ -74,7 +77,13 @@ void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
   };
   News what = news();
   if (what == News::nothing) return;
-  if (what != News::resolved && kept_back(incident)) return;
+  if (what != News::resolved && kept_back(incident)) {
+    if (what == News::page) muted_pages_.insert(incident.id);
+    return;
+  }
+  // A silence that ends because its service is well again wakes nobody: a fault that was muted and may be over is told
+  // if it comes back.
+  if (what == News::page && incident.calm_since && muted_pages_.contains(incident.id)) return;
   // What nobody has is replaced by what is true now.
   if (outbox_->refused(key) || !outbox_->room(key)) {
     if (const std::size_t gone = outbox_->withdraw(key); gone > 0) dropped(DropReason::superseded, gone);
@@ -86,6 +95,7 @@ void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
     return;
   }
   owed_incidents_.erase(incident.id);
+  muted_pages_.erase(incident.id);
   const std::string id = "msg_" + common_.options.random.identifier();
   Heard& heard = heard_[incident.id];
   heard = after(what, incident, heard, id);

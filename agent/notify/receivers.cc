@@ -101,10 +101,6 @@ constexpr Refused kRefused[] = {
     {"timeout", kOfIntegration},
 };
 
-bool is_refused(std::string_view key) {
-  return std::any_of(std::begin(kRefused), std::end(kRefused), [&](const Refused& each) { return each.key == key; });
-}
-
 bool is_offered(std::string_view key) {
   return std::any_of(notifier_types().begin(), notifier_types().end(),
                      [&](const NotifierType* type) { return key_of(*type) == key; });
@@ -112,11 +108,7 @@ bool is_offered(std::string_view key) {
 
 void add_refused(config::Schema<ReceiverKeys>& schema) {
   for (const Refused& each : kRefused)
-    if (!is_offered(each.key))
-      schema.custom(each.key, "", "",
-                    [&each](const config::Node& node, ReceiverKeys&, const std::string& path, config::Errors& errors) {
-                      errors.add(node.mark(), path, each.instead);
-                    });
+    if (!is_offered(each.key)) schema.refuses(each.key, each.instead);
 }
 
 const config::Schema<Fallback>& fallback_schema() {
@@ -259,14 +251,7 @@ void check_fallbacks(const config::AgentConfig& config, const ReceiverNames& nam
 
 }  // namespace
 
-const std::vector<config::KeyReference>& receiver_reference() {
-  static const std::vector<config::KeyReference> keys = [] {
-    std::vector<config::KeyReference> out = schema().reference();
-    std::erase_if(out, [](const config::KeyReference& key) { return is_refused(key.key) && !is_offered(key.key); });
-    return out;
-  }();
-  return keys;
-}
+const std::vector<config::KeyReference>& receiver_reference() { return schema().reference(); }
 
 Configuration parse_settings(const config::AgentConfig& config, config::Errors& errors) {
   const std::vector<templates::Definitions> definitions = read_templates(config, errors);

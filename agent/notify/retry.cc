@@ -99,6 +99,8 @@ Sent judge(const http::HttpResponse& response, base::WallTime now) {
   for (const auto& [name, value] : response.headers)
     if (::strcasecmp(name.c_str(), "retry-after") == 0)
       sent.retry_after = parse_retry_after(value, now).value_or(base::Millis{0});
+  if (!ok && sent.retry_after > kLongest)
+    sent.text += "; it asks to wait " + base::format_duration(std::min(sent.retry_after, kLongestAsked));
   return sent;
 }
 

@@ -53,6 +53,7 @@ Evaluation Group::evaluate(base::WallTime at, const std::function<base::Instant(
       live.series = std::move(now);
     }
     if (!live.matched) look_for_series(live, at);
+    if (!written) live.refused = 0;
     live.error = !written ? written.error().text : live.refused > 0 ? refused_text(live) : "";
     live.evaluated = true;
     live.last_evaluation = at;

@@ -163,10 +163,12 @@ struct Manager::Rep {
     const bool failing = bad != rules.end();
     if (failing != one.failing) {
       const config::RuleGroup& source = one.group->source();
+      const bool no_room = failing && bad->refused > 0;
       if (failing)
-        log::warn("a rule cannot be evaluated; its alerts stay as they are",
+        log::warn(no_room ? "what a rule writes does not fit into the store; its alerts are what they are"
+                          : "a rule cannot be evaluated; its alerts stay as they are",
                   {{"file", source.file}, {"group", source.name}, {"rule", bad->rule->name()}, {"error", bad->error}});
-      else log::info("all rules of the group can be evaluated again", {{"file", source.file}, {"group", source.name}});
+      else log::info("all rules of the group are well again", {{"file", source.file}, {"group", source.name}});
     }
     one.failing = failing;
   }

@@ -1,11 +1,25 @@
 #include "templates/message_template.h"
 
 #include <algorithm>
+#include <set>
 
 #include "templates/ast.h"
 #include "templates/interpreter.h"
 
 namespace templates {
+
+namespace {
+
+// Into `called`: what is called from there, and from what that calls.
+void collect_calls(const Tree& tree, const Node& node, std::set<std::string>& called) {
+  if (node.kind == NodeKind::call && called.insert(node.value).second)
+    if (const auto found = tree.definitions.find(node.value); found != tree.definitions.end())
+      collect_calls(tree, *found->second, called);
+  for (const NodePtr& each : node.children)
+    if (each) collect_calls(tree, *each, called);
+}
+
+}  // namespace
 
 MessageTemplate::MessageTemplate(std::string name, std::string text, std::unique_ptr<Tree> tree)
     : name_(std::move(name)), text_(std::move(text)), tree_(std::move(tree)) {}
@@ -32,6 +46,16 @@ base::Result<MessageTemplate> MessageTemplate::parse(std::string_view name, std:
   }
   tree.parts.push_back({begin, std::string(name)});
   return MessageTemplate(std::string(name), std::string(text), std::make_unique<Tree>(std::move(tree)));
+}
+
+std::vector<std::string> MessageTemplate::undefined() const {
+  std::vector<std::string> out;
+  if (!tree_) return out;
+  std::set<std::string> called;
+  collect_calls(*tree_, *tree_->root, called);
+  for (const std::string& name : called)
+    if (!tree_->definitions.contains(name)) out.push_back(name);
+  return out;
 }
 
 base::Result<std::string> MessageTemplate::execute(const Value& data, Output output) const {

@@ -30,6 +30,9 @@ class MessageTemplate {
   MessageTemplate& operator=(MessageTemplate&&) noexcept;
   ~MessageTemplate();
 
+  // Names that it calls by {{ template }}, also through other definitions, and that nothing defines, sorted.
+  std::vector<std::string> undefined() const;
+
   // html: what actions print has its <, >, &, ' and " escaped, but for safeHtml's. Go's html/template looks at the
   // place in the page besides: in a script or a style nothing of an alert should stand here.
   enum class Output { text, html };

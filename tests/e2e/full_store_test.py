@@ -123,6 +123,8 @@ with lib.folder() as where:
         lib.wait_for("the rules to be refused what is too much", lambda: all(refused(name) > 0 for name in recordings))
         lib.wait_for("the alert too", lambda: refused("QueueLong") > 0)
         lib.wait_for("the log to say so", lambda: agent.logged("the store has no room for all series of rules: those with the most are refused more"))
+        assert agent.logged("what a rule writes does not fit into the store; its alerts are what they are")
+        assert not agent.logged("a rule cannot be evaluated; its alerts stay as they are")
         # What may be wrong would be so since the first of those evaluations.
         assert agent.query("probe_file_size_bytes"), "a measured series went for a rule"
         assert agent.query("count(queue_length)")[0]["value"][1] == "600"

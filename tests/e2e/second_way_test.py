@@ -43,6 +43,13 @@ with lib.folder() as where:
         lib.wait_for("order to be up", lambda: agent.service("order")["health"] == "up")
         assert not [a for a in second.alerts() if a["labels"]["alertname"] == "Watchdog"]
 
+        # Who changes something and then looks finds it.
+        admin = f"--admin.socket={agent.admin}"
+        for _ in range(5):
+            assert lib.fettle("maintenance", "on", "order", "--for", "1m", "--comment", "bob", admin).returncode == 0
+            assert "bob" in lib.fettle("maintenance", "list", admin).stdout
+            assert lib.fettle("maintenance", "off", "order", admin).returncode == 0
+            assert lib.fettle("maintenance", "list", admin).stdout == "no service is in maintenance\n"
         on = lib.fettle("maintenance", "on", "order", "--until-healthy", "5s", "--comment", "alice", f"--admin.socket={agent.admin}")
         assert on.returncode == 0 and "until it has been healthy for 5s" in on.stdout, on
         added = lib.fettle("silence", "add", "service=order", "--until-healthy", "1s", "-c", "alice", f"--admin.socket={agent.admin}")

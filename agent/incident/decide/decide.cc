@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "incident/life.h"
+
 namespace incident {
 namespace {
 
@@ -12,17 +14,10 @@ using model::RecoveryState;
 
 Decision page(std::string why) { return {Act::page, std::move(why), std::nullopt}; }
 
-// The first run that ended without having mended it, once the plan has written that down and says in the same breath
-// whether it goes on. One that was stopped before it did anything says nothing: there
-// was nothing to mend any more, or a guard says who stopped it.
+// The first run that was in vain, once the plan has written that down and says in the same breath whether it goes on.
 const model::RecoveryReport* in_vain(const model::Incident& incident, const Answer& answer) {
-  const auto found = std::find_if(incident.recoveries.begin(), incident.recoveries.end(), [&](const auto& run) {
-    if (run.id == answer.run) return false;
-    if (!run.ended || run.mode == RecoveryMode::dry_run || run.state == RecoveryState::recovered ||
-        run.state == RecoveryState::would_run)
-      return false;
-    return run.state != RecoveryState::aborted || !run.actions.empty();
-  });
+  const auto found = std::find_if(incident.recoveries.begin(), incident.recoveries.end(),
+                                  [&](const auto& run) { return run.id != answer.run && is_in_vain(run); });
   return found == incident.recoveries.end() ? nullptr : &*found;
 }
 
@@ -35,11 +30,6 @@ bool is_mended(const model::Incident& incident) {
   });
   return last != incident.recoveries.rend() && last->ended && last->state == RecoveryState::recovered &&
          incident.last_down <= *last->ended;
-}
-
-std::string outcome(const model::RecoveryReport& run) {
-  const std::string reason = run.reason.empty() ? "" : fmt::format(" ({})", run.reason);
-  return fmt::format("recovery {} ended as {}{}", run.id, to_string(run.state), reason);
 }
 
 Decision of_group(const GroupPanic& group) {

@@ -29,27 +29,33 @@ News news_of(const model::Incident& incident, const Heard& heard, Tell tell, Res
   if (heard.page.empty()) return incident.is_open() ? News::page : News::nothing;
   if (!incident.is_open()) return resolved == Resolved::wanted ? News::resolved : News::nothing;
   if (incident.calm_since) return News::nothing;  // its end says the same
-  return incident.finished_runs() > heard.runs || incident.demands.size() > heard.demands ? News::update
-                                                                                          : News::nothing;
+  const bool is_new = incident.finished_runs() > heard.runs || incident.all_demands() > heard.demands ||
+                      incident.relapses > heard.relapses;
+  return is_new ? News::update : News::nothing;
 }
 
 Heard after(News news, const model::Incident& incident, Heard heard, const std::string& message) {
   if (news == News::page) heard.page = message;
   if (news == News::resolved || news == News::note) heard.over = true;
   heard.runs = incident.finished_runs();
-  heard.demands = incident.demands.size();
+  heard.demands = incident.all_demands();
+  heard.relapses = incident.relapses;
   return heard;
 }
 
 std::string to_json(const Heard& heard) {
-  return nlohmann::json{{"page", heard.page}, {"over", heard.over}, {"runs", heard.runs}, {"demands", heard.demands}}
+  return nlohmann::json{{"page", heard.page},
+                        {"over", heard.over},
+                        {"runs", heard.runs},
+                        {"demands", heard.demands},
+                        {"relapses", heard.relapses}}
       .dump();
 }
 
 base::Result<Heard> parse_heard(const std::string& text) {
   try {
     const auto in = nlohmann::json::parse(text);
-    return Heard{in.at("page"), in.at("over"), in.at("runs"), in.at("demands")};
+    return Heard{in.at("page"), in.at("over"), in.at("runs"), in.at("demands"), in.value("relapses", std::size_t{0})};
   } catch (const nlohmann::json::exception& e) {
     return base::fail(base::Kind::invalid, fmt::format("what a receiver heard cannot be read: {}", e.what()));
   }

@@ -17,9 +17,9 @@ std::string_view to_string(Tell tell);
 
 // What a receiver knows of an incident. Durable.
 struct Heard {
-  std::string page;                   // id of the message that told it; "": none
-  bool over = false;                  // it was told the end, or has a note
-  std::size_t runs = 0, demands = 0;  // that the messages until now have told
+  std::string page;                                 // id of the message that told it; "": none
+  bool over = false;                                // it was told the end, or has a note
+  std::size_t runs = 0, demands = 0, relapses = 0;  // that the messages until now have told
   bool operator==(const Heard&) const = default;
 };
 

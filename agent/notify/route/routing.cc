@@ -81,6 +81,7 @@ void check_root(const RouteSettings& root, config::Errors& errors) {
   if (!root.matchers.empty())
     for (const std::string_view key : {"matchers", "match", "match_re"}) refuse(key, kTakesAll);
   if (!root.mute_time_intervals.empty()) refuse("mute_time_intervals", kTakesAll);
+  if (root.goes_on) refuse("continue", kTakesAll);
   if (!root.active_time_intervals.empty()) refuse("active_time_intervals", kTakesAll);
 }
 

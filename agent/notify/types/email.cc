@@ -4,9 +4,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "base/ascii.h"
 #include "base/number.h"
+#include "config/alertmanager_global.h"
 #include "config/request.h"
 #include "config/schema.h"
 #include "crypto/digest.h"
@@ -77,8 +79,11 @@ void check(const Settings& s, const config::Complain& complain) {
   if (s.hello.empty() || s.hello.find_first_of(" \t\r\n") != std::string::npos)
     complain("hello", "must be a name without white space");
   if (s.auth_username.empty() && !s.auth_password.empty()) complain("", "auth_password needs auth_username");
-  for (const auto& [name, value] : s.headers)
+  std::set<std::string> seen;
+  for (const auto& [name, value] : s.headers) {
     if (const std::string why = header_complaint(name, value); !why.empty()) complain("headers", why);
+    if (!seen.insert(base::lower_case(name)).second) complain("headers", fmt::format("has {} twice", name));
+  }
 }
 
 const auto& schema() {
@@ -104,6 +109,8 @@ const auto& schema() {
         .optional("headers", &Settings::headers, "Further headers, or others than To, From and Subject; Go templates.")
         .optional("html", &Settings::html, "The mail as HTML; a Go template. Empty: as text only.")
         .optional("text", &Settings::text, "The mail as text; a Go template. Empty: as HTML only.")
+        .refuses("force_implicit_tls", config::kImplicitTlsInstead)
+        .refuses("threading", "is always so: news of one incident, or of one group of alerts, are one thread")
         .check(check)
         .shows({"to", "from", "smarthost", "hello", "auth_username", "auth_identity", "headers", "html", "text"});
     return all;

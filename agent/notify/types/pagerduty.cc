@@ -24,6 +24,10 @@ constexpr std::size_t kEventLimit = 512'000;   // bytes, with the routing key
 constexpr std::size_t kDetailLimit = 200'000;  // bytes of one detail, to begin with
 constexpr std::string_view kSeverities[] = {"critical", "error", "warning", "info"};
 
+constexpr const char* kFirstApi =
+    "is a key of the Events API v1, which fettle does not speak: give the service an integration for the Events API v2 "
+    "and write its key as routing_key";
+
 struct Link {
   std::string href, text;
 };
@@ -38,7 +42,7 @@ struct Settings {
   std::string client = "{{ template \"pagerduty.default.client\" . }}";
   std::string client_url = "{{ template \"pagerduty.default.clientURL\" . }}";
   std::string severity = "error";
-  std::string event_class, component, group;
+  std::string source, event_class, component, group;
   std::map<std::string, std::string> details{
       {"firing", "{{ template \"pagerduty.default.instances\" .Alerts.Firing }}"},
       {"resolved", "{{ template \"pagerduty.default.instances\" .Alerts.Resolved }}"},
@@ -72,7 +76,8 @@ const auto& schema() {
                "The integration key of the service (Events API v2).");
     all.optional("url", &Settings::url, "Where events are posted.")
         .optional("description", &Settings::description, "What is wrong. This and the texts below are Go templates.")
-        .optional("client", &Settings::client, "Who says so, which is also the source.")
+        .optional("client", &Settings::client, "Who says so.")
+        .optional("source", &Settings::source, "Where it was seen; empty: the client.")
         .optional("client_url", &Settings::client_url, "Where that can be looked at.")
         .optional("severity", &Settings::severity, "critical, error, warning or info; anything else is sent as error.")
         .optional("class", &Settings::event_class, "The kind of the event.")
@@ -82,12 +87,14 @@ const auto& schema() {
         .list("links", &Settings::links, link_schema(), "Links.")
         .list("images", &Settings::images, image_schema(), "Pictures.")
         .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.")
+        .refuses("service_key", kFirstApi)
+        .refuses("service_key_file", kFirstApi)
         .check([](const Settings& s2, const config::Complain& complain) {
           if (const std::string why = config::url_complaint(s2.url, "https://events.pagerduty.com/v2/enqueue");
               !why.empty())
             complain("url", why);
         });
-    all.shows({"description", "client", "severity", "class", "component", "group"});
+    all.shows({"description", "client", "source", "severity", "class", "component", "group"});
     return all;
   }();
   return s;
@@ -102,6 +109,7 @@ class PagerDuty final : public Notifier {
       : settings_(std::move(settings)), post_(std::move(post)) {
     description_ = texts.read("description", settings_.description);
     client_ = texts.read("client", settings_.client);
+    source_ = texts.read("source", settings_.source);
     client_url_ = texts.read("client_url", settings_.client_url);
     severity_ = texts.read("severity", settings_.severity);
     class_ = texts.read("class", settings_.event_class);
@@ -178,7 +186,8 @@ class PagerDuty final : public Notifier {
 
   // An event without a source, or with another severity, would be refused.
   std::string source(const templates::Value& data, const Envelope& envelope) const {
-    std::string out = client_.expand(data);
+    std::string out = source_.expand(data);
+    if (out.empty()) out = client_.expand(data);
     if (out.empty()) out = envelope.node;
     return out.empty() ? "fettle" : out;
   }
@@ -191,7 +200,7 @@ class PagerDuty final : public Notifier {
 
   Settings settings_;
   HttpPost post_;
-  MessageText description_, client_, client_url_, severity_, class_, component_, group_;
+  MessageText description_, client_, source_, client_url_, severity_, class_, component_, group_;
   std::vector<std::pair<std::string, MessageText>> details_;
   std::vector<Parts> links_, images_;
 };

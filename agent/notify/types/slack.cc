@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "config/alertmanager_global.h"
 #include "config/schema.h"
 #include "notify/fields.h"
 #include "notify/json_service.h"
@@ -25,8 +26,13 @@ struct Field {
   std::optional<bool> is_short;
 };
 
+struct Confirm {
+  std::string text, title, ok_text, dismiss_text;
+};
+
 struct Action {
   std::string type, text, url, style, name, value;
+  std::optional<Confirm> confirm;
 };
 
 struct Settings {
@@ -60,6 +66,15 @@ const auto& field_schema() {
   return s;
 }
 
+const auto& confirm_schema() {
+  static const auto s = config::Schema<Confirm>("confirm")
+                            .required("text", &Confirm::text, "The question.")
+                            .optional("title", &Confirm::title, "Its heading.")
+                            .optional("ok_text", &Confirm::ok_text, "What stands on the button for yes.")
+                            .optional("dismiss_text", &Confirm::dismiss_text, "What stands on the button for no.");
+  return s;
+}
+
 const auto& action_schema() {
   static const auto s = config::Schema<Action>("action")
                             .required("type", &Action::type, "button, say.")
@@ -67,7 +82,11 @@ const auto& action_schema() {
                             .optional("url", &Action::url, "Where it leads.")
                             .optional("style", &Action::style, "primary, danger or default.")
                             .optional("name", &Action::name, "Its name for the app that hears of it.")
-                            .optional("value", &Action::value, "Its value for the app.");
+                            .optional("value", &Action::value, "Its value for the app.")
+                            .optional("confirm", &Action::confirm, confirm_schema(), "A question before it does that.")
+                            .check([](const Action& action, const config::Complain& complain) {
+                              if (action.url.empty() && action.name.empty()) complain("", "write url, or name");
+                            });
   return s;
 }
 
@@ -96,7 +115,10 @@ const auto& schema() {
         .optional("mrkdwn_in", &Settings::mrkdwn_in, "Which texts are in Slack's markup.")
         .list("fields", &Settings::fields, field_schema(), "Fields below the text.")
         .list("actions", &Settings::actions, action_schema(), "Buttons below the text.")
-        .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.");
+        .optional("http_config", &Settings::http_config, http::http_config_schema(), "How it is asked.")
+        .refuses("app_token", config::kSlackAppInstead)
+        .refuses("app_token_file", config::kSlackAppInstead)
+        .refuses("app_url", config::kSlackAppInstead);
     check_url(all, "api_url", &Settings::api_url, "https://hooks.slack.com/services/...");
     all.shows({"channel", "username", "color", "title", "pretext", "text", "fallback", "footer", "callback_id",
                "icon_emoji", "mrkdwn_in"});
@@ -145,6 +167,12 @@ class Slack final : public Notifier {
       add(parts, "style", action.style);
       add(parts, "name", action.name);
       add(parts, "value", action.value);
+      auto& question = confirms_.emplace_back();
+      if (!action.confirm) continue;
+      add(question, "text", action.confirm->text);
+      add(question, "title", action.confirm->title);
+      add(question, "ok_text", action.confirm->ok_text);
+      add(question, "dismiss_text", action.confirm->dismiss_text);
     }
   }
 
@@ -166,7 +194,11 @@ class Slack final : public Notifier {
       field["short"] = settings_.fields[i].is_short.value_or(settings_.short_fields);
       attachment["fields"].push_back(std::move(field));
     }
-    for (const auto& action : actions_) attachment["actions"].push_back(expanded(action, data));
+    for (std::size_t i = 0; i < actions_.size(); ++i) {
+      ordered_json action = expanded(actions_[i], data);
+      if (!confirms_[i].empty()) action["confirm"] = expanded(confirms_[i], data);
+      attachment["actions"].push_back(std::move(action));
+    }
     body["attachments"] = ordered_json::array({std::move(attachment)});
     return dump_json(body);
   }
@@ -202,7 +234,7 @@ class Slack final : public Notifier {
   Settings settings_;
   HttpPost post_;
   std::vector<Text> head_, attachment_;
-  std::vector<std::vector<Text>> fields_, actions_;
+  std::vector<std::vector<Text>> fields_, actions_, confirms_;  // a question, or none, for each action
 };
 
 std::unique_ptr<const Notifier> parse(const config::Node& node, const std::string& path,

@@ -52,6 +52,7 @@ const auto& schema() {
         .check([](const Settings& s2, const config::Complain& complain) {
           if (const std::string why = config::url_complaint(s2.api_url, "https://api.telegram.org"); !why.empty())
             complain("api_url", why);
+          if (s2.chat_id == 0) complain("chat_id", "must not be 0");
         });
     all.shows({"message", "parse_mode"});
     return all;

@@ -12,6 +12,7 @@
 #include "loop/scheduler.h"
 #include "notify/fields.h"
 #include "notify/http_post.h"
+#include "notify/json_service.h"
 #include "notify/notifier.h"
 #include "notify/signature.h"
 #include "notify/webhook_body.h"
@@ -20,7 +21,7 @@ namespace notify {
 namespace {
 
 struct Settings {
-  std::string url;
+  std::string url, url_file;
   base::Secret secret;
   std::string secret_file;
   std::map<std::string, std::string> headers;
@@ -32,7 +33,10 @@ const auto& schema() {
   static const auto s =
       config::Schema<Settings>("webhook_configs")
           .beside(sending_schema(EndTold::by_default))
-          .required("url", &Settings::url, "Where messages are posted, http:// or https://.")
+          .optional("url", &Settings::url, "Where messages are posted, http:// or https://.")
+          .fallback("url_file")
+          .optional("url_file", &Settings::url_file, "A file with that; read for each message.")
+          .fallback("none")
           .optional("secret", &Settings::secret, "Signs each message (Standard Webhooks): whsec_… or any text.")
           .optional("secret_file", &Settings::secret_file,
                     "File with the secret; one in each line while a secret is being exchanged. Read for each message.")
@@ -45,8 +49,10 @@ const auto& schema() {
               "the body (307, 308).")
           .shows_origin("url")
           .check([](const Settings& s2, const config::Complain& complain) {
+            if (s2.url.empty() && s2.url_file.empty()) return complain("", "write url or url_file");
+            if (!s2.url.empty() && !s2.url_file.empty()) complain("url_file", "cannot stand beside url");
             if (const std::string why = config::url_complaint(s2.url, "https://hooks.shop.example/alerts");
-                !why.empty())
+                !s2.url.empty() && !why.empty())
               complain("url", why);
             if (const std::string why = config::headers_complaint(s2.headers); !why.empty()) complain("headers", why);
           });
@@ -77,7 +83,7 @@ base::Result<std::vector<base::Secret>> secrets_of(const std::string& file) {
 
 class Webhook final : public Notifier {
  public:
-  Webhook(std::string url, std::vector<base::Secret> keys, std::string secret_file, http::Headers headers,
+  Webhook(SecretOrFile url, std::vector<base::Secret> keys, std::string secret_file, http::Headers headers,
           std::size_t max_alerts, HttpPost post)
       : url_(std::move(url)),
         inlined_(std::move(keys)),
@@ -88,7 +94,9 @@ class Webhook final : public Notifier {
         post_(std::move(post)) {}
 
   std::string type() const override { return "webhook"; }
-  std::vector<std::string> targets() const override { return {origin(url_)}; }  // its path is often a secret
+  std::vector<std::string> targets() const override {
+    return {target_of(url_, "webhook")};
+  }  // its path is often a secret
   bool tells_recoveries() const override { return true; }
 
   std::string render(const std::vector<model::Alert>& alerts, const std::vector<model::RecoveryReport>& recoveries,
@@ -101,8 +109,10 @@ class Webhook final : public Notifier {
   loop::Handle send(const Context& context, std::size_t, const Message& message, base::Instant deadline,
                     std::function<void(Sent)> done) const override {
     const base::WallTime now = context.scheduler.wall_now();
+    const auto url = url_.read();
+    if (!url) return cannot_send(context, url.error(), std::move(done));
     http::HttpRequest request;
-    request.url = url_;
+    request.url = *url;
     request.private_headers = headers_;
     request.headers = {{"webhook-id", message.id}, {"webhook-timestamp", fmt::format("{}", base::to_ms(now) / 1000)}};
     read_secrets_again();
@@ -125,7 +135,7 @@ class Webhook final : public Notifier {
     }
   }
 
-  std::string url_;
+  SecretOrFile url_;
   std::vector<base::Secret> inlined_;
   mutable std::vector<base::Secret> keys_;  // with those of the file as it was read last; loop thread
   std::string secret_file_;
@@ -151,9 +161,9 @@ std::unique_ptr<const Notifier> parse(const config::Node& node, const std::strin
   }
   HttpPost post(settings.http_config, node, path, errors);
   if (errors.size() > before) return nullptr;
-  return std::make_unique<Webhook>(settings.url, std::move(keys), settings.secret_file,
-                                   http::Headers(settings.headers.begin(), settings.headers.end()), settings.max_alerts,
-                                   std::move(post));
+  return std::make_unique<Webhook>(
+      SecretOrFile{base::Secret(settings.url), settings.url_file}, std::move(keys), settings.secret_file,
+      http::Headers(settings.headers.begin(), settings.headers.end()), settings.max_alerts, std::move(post));
 }
 
 }  // namespace

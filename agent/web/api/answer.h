@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,7 +78,9 @@ inline constexpr const char* kTruncated = "results truncated due to limit";  // 
 std::string api_timestamp(std::int64_t ms);
 
 void write_alert(const model::Alert& alert, const Snapshot& snapshot, encoding::Json& json);
-void write_recovery(const model::RecoveryReport& report, encoding::Json& json);            // in services.cc
+void write_recovery(const model::RecoveryReport& report, encoding::Json& json);  // in services.cc
+// Of a service that is not configured, for a list in which there is nothing of it: a slip, not good news.
+std::optional<Response> no_service(const std::string& name, const Snapshot& snapshot);     // in services.cc
 void optional_time(const std::optional<base::WallTime>& t, encoding::Json& json);          // or null
 void write_availability(const model::ServiceAvailability& service, encoding::Json& json);  // in availability.cc
 void write_incident_summary(const model::Incident& incident, encoding::Json& json);        // in incidents.cc

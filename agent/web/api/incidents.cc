@@ -11,6 +11,8 @@
 namespace web {
 namespace {
 
+constexpr std::string_view kOwnService = "fettle";  // of the agent's own alerts
+
 void write_cause(const model::IncidentCause& cause, encoding::Json& json) {
   json.object([&] {
     json.key("probe").string(cause.probe);
@@ -105,6 +107,10 @@ void write_incident_summary(const model::Incident& incident, encoding::Json& jso
 Response api_incidents(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
   const std::string only = request.param("service");
+  const auto& all = snapshot->incidents;
+  const auto of_it = [&](const auto& incident) { return concerns(*incident, only); };
+  if (!only.empty() && only != kOwnService && std::none_of(all.begin(), all.end(), of_it))
+    if (auto slip = no_service(only, *snapshot)) return *std::move(slip);
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("incidents").array([&] {

@@ -123,9 +123,21 @@ Response api_services(const Request&, const Context& context) {
   });
 }
 
+std::optional<Response> no_service(const std::string& name, const Snapshot& snapshot) {
+  std::string known;
+  for (const ServicePage& service : snapshot.services) {
+    if (service.name == name) return {};
+    known += (known.empty() ? "" : ", ") + service.name;
+  }
+  return api_error(ErrorType::not_found, fmt::format("no service \"{}\" here; there are: {}", name, known));
+}
+
 Response api_recoveries(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
   const std::string only = request.param("service");
+  const auto& runs = snapshot->recoveries;
+  if (!only.empty() && std::none_of(runs.begin(), runs.end(), [&](const auto& run) { return run.service == only; }))
+    if (auto slip = no_service(only, *snapshot)) return *std::move(slip);
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("recoveries").array([&] {
@@ -170,11 +182,7 @@ Response api_explain(const Request& request, const Context& context) {
   const auto snapshot = context.slot.load();
   const auto service = std::find_if(snapshot->services.begin(), snapshot->services.end(),
                                     [&](const ServicePage& s) { return s.name == name; });
-  if (service == snapshot->services.end()) {
-    std::string known;
-    for (const ServicePage& s : snapshot->services) known += (known.empty() ? "" : ", ") + s.name;
-    return api_error(ErrorType::not_found, fmt::format("no service \"{}\" here; there are: {}", name, known));
-  }
+  if (service == snapshot->services.end()) return *no_service(name, *snapshot);
   return api_success([&](encoding::Json& json) {
     json.object([&] {
       json.key("service").object([&] { write_service_fields(*service, json); });

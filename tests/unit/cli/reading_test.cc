@@ -113,6 +113,12 @@ TEST_CASE("recoveries are a table, the newest first") {
   CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/recoveries?service=order"});
 }
 
+TEST_CASE("the id of an incident in the place of a service is that incident") {
+  const fakes::LocalServer server(success(R"({"incidents":[],"id":"inc_1","service":"order","timeline":[]})"));
+  (void)captured([&] { return fettle({"incidents", "inc_1", "--url", url_of(server)}); });
+  CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/incidents", "GET /api/v1/incidents/inc_1"});
+}
+
 TEST_CASE("trust is a verdict with its reasons, and exit code 0 only where the plan may act") {
   const auto answer = [](const std::string& verdict) {
     return success(R"({"service":"order","mode":"dry_run","verdict":")" + verdict +

@@ -261,7 +261,11 @@ TEST_CASE("what contradicts itself is said once") {
            {"{http_headers: {A: {secrets: [\"a\\nb\"]}}}",
             "http_headers: has a line break or another control character in the value of A"},
            {"{http_headers: {A: {value: [a]}}}", "http_headers.A.value: unknown key; did you mean 'values'?"},
-           {"{bearer_token: a}", "bearer_token: unknown key"},
+           {"{authorization: {type: basic, credentials: a}}",
+            "authorization.type: cannot be Basic; write basic_auth instead"},
+           {"{bearer_token: a}", "bearer_token: is the older way: write authorization: {credentials: ...}"},
+           {"{bearer_token_file: a}",
+            "bearer_token_file: is the older way: write authorization: {credentials_file: ...}"},
        }) {
     CAPTURE(row.yaml);
     const std::string text = Client(row.yaml).errors.text();

@@ -82,6 +82,22 @@ TEST_CASE("an incident is judged by the objectives of its service, from its firs
   CHECK(model::missed_objectives(incident, {}).empty());
 }
 
+TEST_CASE("what is tried again and again in the same way is said once, with how often") {
+  model::RecoveryReport refused;
+  refused.mode = model::RecoveryMode::enforce;
+  refused.attempt = 1;
+  refused.state = model::RecoveryState::failed;
+  refused.actions.push_back({"command fix", model::ActionStatus::refused, "no such file", {}, {}, true});
+  refused.ended = base::WallTime{};
+  model::RecoveryReport worked = refused;
+  worked.actions.front() = {"command fix", model::ActionStatus::ok, "", {}, {}, true};
+  worked.state = model::RecoveryState::recovered;
+  model::Incident incident;
+  incident.recoveries = {refused, refused, refused, worked};
+  CHECK(model::tried(incident) ==
+        "attempt 1: command fix refused (no such file), failed, 3 times; attempt 1: command fix ok, recovered");
+}
+
 TEST_CASE("a record that is no incident is an error with a text") {
   for (const char* text : {"", "{}", "[]", R"({"id": 1})"}) {
     CAPTURE(text);

@@ -303,6 +303,7 @@ TEST_CASE("mistakes in a mail's keys are named") {
         "r.yml:1:6: r.to: 'ops' is no mail address: write NAME@HOST or Name <NAME@HOST>\n");
   CHECK(mistakes(good + ", headers: {Message-Id: x}}") ==
         "r.yml:1:50: r.headers: has Message-ID, which fettle writes itself\n");
+  CHECK(mistakes(good + ", headers: {Subject: a, subject: b}}") == "r.yml:1:50: r.headers: has subject twice\n");
   CHECK(mistakes(good + ", headers: {\"a b\": x}}").find("r.headers: ") != std::string::npos);
   CHECK(mistakes(good + ", auth_password: p}") == "r.yml:1:1: r: auth_password needs auth_username\n");
   CHECK(mistakes(good + ", hello: 'a b'}") == "r.yml:1:48: r.hello: must be a name without white space\n");

@@ -49,6 +49,10 @@ TEST_CASE("a mistake in global is shown at its place") {
   CHECK(mistakes("global: {http_config: {bearer: x}}\n"
                  "receivers: [{name: ops, webhook_configs: [{url: 'http://h/'}]}]\n")
             .starts_with("fettle.yml:1:24: receivers[0].webhook_configs[0].http_config.bearer: unknown key"));
+  CHECK(mistakes_of_file("global: {slack_app_token: k}\n")
+            .starts_with("fettle.yml:1:27: global.slack_app_token: has another name here: write api_url"));
+  CHECK(mistakes_of_file("global: {intervall: 1s}\n").find("opsgenie") == std::string::npos);
+  CHECK(mistakes_of_file("global: {zzzzzzzzz: 1s}\n").find("opsgenie") == std::string::npos);
   CHECK(mistakes_of_file("global: {opsgenie_api_key: k}\n")
             .starts_with("fettle.yml:1:28: global.opsgenie_api_key: is for an "));
   CHECK(mistakes_of_file("global: {resolve_timeout: soon}\n").starts_with("fettle.yml:1:27: global.resolve_timeout: "));

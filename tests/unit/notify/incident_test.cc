@@ -51,6 +51,8 @@ TEST_CASE("what is new of an incident for a receiver") {
   two_runs.recoveries.push_back(failed("r2"));
   model::Incident calm = two_runs;
   calm.calm_since = kStart + seconds{20};
+  model::Incident relapse = told();
+  relapse.relapses = 1;
   model::Incident demand = told();
   demand.demands = {"order: recovery waits for a person"};
   const Heard page{"msg_1", false, 1, 0}, over{"msg_1", true, 1, 0};
@@ -72,6 +74,7 @@ TEST_CASE("what is new of an incident for a receiver") {
       {"not healed, who wants notes", told(), {}, Tell::healed, Resolved::wanted, News::nothing},
       {"known", told(), page, Tell::unhealed, Resolved::wanted, News::nothing},
       {"a second run in vain", two_runs, page, Tell::unhealed, Resolved::wanted, News::update},
+      {"it is down again", relapse, page, Tell::unhealed, Resolved::wanted, News::update},
       {"a plan asks", demand, page, Tell::unhealed, Resolved::wanted, News::update},
       {"it may be over: the end says the rest", calm, page, Tell::unhealed, Resolved::wanted, News::nothing},
       {"over at last", ended(told()), page, Tell::unhealed, Resolved::wanted, News::resolved},
@@ -156,6 +159,38 @@ TEST_CASE("a silence keeps the page back, and its end brings it") {
   CHECK(desk.sent() == 0);
   desk.expire(id);
   CHECK(desk.all_taken() == Said{"page ops"});
+}
+
+TEST_CASE("a silence that ends while its fault may be over brings no page, unless the fault comes back") {
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
+  const std::string id = desk.silence("service=order");
+  desk.now(told());
+  model::Incident calm = told();
+  calm.down = false;
+  calm.alerts = {down(AlertState::inactive)};
+  calm.calm_since = kStart + seconds{9};
+  desk.now(calm);
+  desk.expire(id);
+  CHECK(desk.sent() == 0);
+  SUBCASE("over") {
+    desk.now(ended(told()));
+    CHECK(desk.sent() == 0);
+  }
+  SUBCASE("back") {
+    desk.now(told());
+    CHECK(desk.all_taken() == Said{"page ops"});
+  }
+}
+
+TEST_CASE("an alert of the incident that has ended is no reason to tell of one that is silenced") {
+  Desk desk("{name: ops, webhook_configs: [{url: \"http://h/\"}]}");
+  (void)desk.silence("alertname=ServiceDown");
+  model::Incident incident = told();
+  model::Alert slow = down(AlertState::inactive);
+  slow.labels = model::Labels{{"alertname", "ServiceSlow"}, {"service", "order"}};
+  incident.alerts.push_back(slow);
+  desk.now(incident);
+  CHECK(desk.sent() == 0);
 }
 
 TEST_CASE("the labels of its alerts decide which receivers hear of an incident, if any") {

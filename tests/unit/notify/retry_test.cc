@@ -26,6 +26,15 @@ TEST_CASE("a Retry-After that is longer is honoured, up to an hour") {
   CHECK(notify::retry_delay(0, 0.5, base::Millis{86'400'000}) == seconds{3600});
 }
 
+TEST_CASE("that a receiver asks to wait for longer than we would is said") {
+  http::HttpResponse busy;
+  busy.status = 503;
+  busy.headers = {{"Retry-After", "300"}};
+  CHECK(notify::judge(busy, kNow).text == "HTTP status 503");
+  busy.headers = {{"Retry-After", "100000"}};
+  CHECK(notify::judge(busy, kNow).text == "HTTP status 503; it asks to wait 1h");
+}
+
 TEST_CASE("Retry-After is read as seconds or as a date") {
   struct Row {
     const char* text;

@@ -137,6 +137,8 @@ TEST_CASE("the mistakes of routes are named with their place") {
        "fettle.yml:2:44: route.routes[0].receiver: there is no receiver 'pages'; did you mean 'page'?\n"},
       {"route: {receiver: all, matchers: ['a=\"b\"']}\n",
        "fettle.yml:2:34: route.matchers: the root takes every alert; write this into a route below it, under routes\n"},
+      {"route: {receiver: all, continue: true}\n",
+       "fettle.yml:2:34: route.continue: the root takes every alert; write this into a route below it, under routes\n"},
       {"route: {receiver: all, group_interval: 0s}\n",
        "fettle.yml:2:40: route.group_interval: must be longer than 0s\n"},
       {"route: {receiver: all, group_by: [a, a]}\n", "fettle.yml:2:34: route.group_by: names 'a' twice\n"},

@@ -104,6 +104,46 @@ TEST_CASE("the texts of a receiver are templates, with the person's definitions"
   CHECK(attachment["mrkdwn_in"] == json::array());
 }
 
+TEST_CASE("names that Alertmanager's own templates have may be called; one that nothing defines is warned of") {
+  const auto slack = made("slack", R"({api_url: "https://h/", title: '{{ template "__subject" . }}', title_link:
+ '{{ template "__alertmanagerURL" . }}', text: '{{ template "__text_alert_list" .Alerts.Firing }}',
+ pretext: '{{ template "__description" . }}', footer: '{{ template "__alertmanager" . }}'})");
+  const json attachment = json::parse(slack->render({alert("Slow", "i1", true)}, {}, envelope()))["attachments"][0];
+  CHECK(attachment["title"] == "[FIRING:1] Slow order");
+  CHECK(attachment["title_link"] == "http://node1:10911");
+  CHECK(attachment["text"] == "\nFIRING Slow of order: order <is> \"slow\" & late");
+  CHECK(attachment["footer"] == "fettle");
+  CHECK_FALSE(attachment.contains("pretext"));
+
+  config::Errors errors;
+  const config::Node node =
+      config::Node::parse("{api_url: \"https://h/\", title: '{{ template \"tilte\" . }}'}", "r.yml", errors);
+  CHECK(notify::notifier_types().find("slack")->parse(node, "r", {}, errors) != nullptr);
+  REQUIRE(errors.warnings().size() == 1);
+  CHECK(errors.warnings()[0] ==
+        "r.yml:1:32: r.title: calls the template \"tilte\", which nothing defines: an error will stand in its place; "
+        "`templates` names the files with definitions");
+}
+
+TEST_CASE("PagerDuty's source is the client, or what the configuration says") {
+  const auto source = [](const std::string& yaml) {
+    return json::parse(
+        made("pagerduty", yaml)->render({alert("Slow", "i1", true)}, {}, envelope()))["payload"]["source"];
+  };
+  CHECK(source("{routing_key: k}") == "node1");
+  CHECK(source("{routing_key: k, client: shop}") == "shop");
+  CHECK(source("{routing_key: k, client: shop, source: '{{ .CommonLabels.instance }}'}") == "i1");
+}
+
+TEST_CASE("a button of Slack may ask before it does something") {
+  const auto slack =
+      made("slack", R"({api_url: "https://h/", actions: [{type: button, text: a, url: "http://h/"}, {type:
+ button, text: b, name: n, confirm: {text: "sure of {{ .Node }}?", title: t, ok_text: "yes", dismiss_text: "no"}}]})");
+  const json body = json::parse(slack->render({alert("Slow", "i1", true)}, {}, envelope()));
+  CHECK(body["attachments"][0]["actions"] == json::parse(R"([{"type":"button","text":"a","url":"http://h/"},
+ {"type":"button","text":"b","name":"n","confirm":{"text":"sure of node1?","title":"t","ok_text":"yes","dismiss_text":"no"}}])"));
+}
+
 TEST_CASE("a webhook that takes only some alerts is told how many there are besides") {
   const auto hook = made("webhook", "{url: \"http://h/\", max_alerts: 2}");
   const std::vector<model::Alert> three{alert("A", "i1", true), alert("A", "i2", true), alert("A", "i3", true)};
@@ -118,7 +158,15 @@ TEST_CASE("mistakes in what a service needs are named") {
         "r.yml:1:39: r.api_url_file: cannot stand beside api_url\n");
   CHECK(mistakes("slack", "{api_url: \"https://h/\", title: \"{{ if }}\"}") ==
         "r.yml:1:32: r.title: the template cannot be read: line 1: missing value for if\n");
-  CHECK(mistakes("pagerduty", "{service_key: k}").find("unknown key") != std::string::npos);
+  for (const std::string key : {"service_key", "service_key_file"})
+    CHECK(mistakes("pagerduty", "{" + key + ": k}").find("r." + key + ": is a key of the Events API v1") !=
+          std::string::npos);
+  for (const std::string key : {"app_token", "app_token_file", "app_url"})
+    CHECK(mistakes("slack", "{" + key + ": k, api_url: \"https://h/\"}").find("r." + key + ": has another name here") !=
+          std::string::npos);
+  CHECK(mistakes("slack", "{api_url: \"https://h/\", actions: [{type: button, text: a}]}") ==
+        "r.yml:1:35: r.actions[0]: write url, or name\n");
+  CHECK(mistakes("telegram", "{bot_token: t, chat_id: 0}") == "r.yml:1:25: r.chat_id: must not be 0\n");
   CHECK(mistakes("telegram", "{bot_token: t}") == "r.yml:1:1: r: the required key 'chat_id' is missing\n");
 }
 
@@ -158,6 +206,20 @@ TEST_CASE("a secret is read for each message, is not kept with it, and without i
   f.loop.advance(seconds{30});
   REQUIRE(f.sent() == 2);
   CHECK(f.body()["routing_key"] == "k2");
+}
+
+TEST_CASE("a webhook's URL may be in a file, and is on no page then") {
+  fakes::TemporaryFolder folder;
+  const std::string file = folder.write("url", "http://h/key\n");
+  Fixture f("{name: ops, webhook_configs: [{url_file: " + file + "}]}");
+  f.tell("Down");
+  CHECK(f.http.desk.last().url == "http://h/key");
+  CHECK(f.notifications->statuses()[0].last_error == "");
+  f.answer(500);
+  CHECK(f.notifications->statuses()[0].last_error.find("key") == std::string::npos);
+  CHECK(mistakes("webhook", "{max_alerts: 1}") == "r.yml:1:1: r: write url or url_file\n");
+  CHECK(mistakes("webhook", "{url: \"http://h/\", url_file: f}") ==
+        "r.yml:1:30: r.url_file: cannot stand beside url\n");
 }
 
 TEST_CASE("a service that answers 200 and refuses all the same has not taken the message") {

@@ -157,6 +157,13 @@ TEST_CASE("incidents have a page, and each has one with its timeline") {
   CHECK(has(shop.get("/incidents?service=gateway").body, "inc_5e1f"));
   CHECK(has(shop.get("/api/v1/incidents?service=gateway").body, "inc_5e1f"));
   CHECK_FALSE(has(shop.get("/api/v1/incidents?service=order").body, "inc_0a77"));
+  // A slip in the name is not good news.
+  for (const std::string path : {"incidents", "recoveries"}) {
+    const web::Response slip = shop.get("/api/v1/" + path + "?service=odrer");
+    CHECK(slip.status == 404);
+    CHECK(has(slip.body, R"(no service \"odrer\" here; there are: )"));
+  }
+  CHECK(shop.get("/api/v1/incidents?service=fettle").status == 200);
   const web::Response one = shop.get("/incidents/inc_5e1f");
   CHECK(one.status == 200);
   for (const std::string_view part : {"Timeline", "gateway depends on it", "href=\"../services/order\"",
