@@ -5,17 +5,15 @@
 #include <algorithm>
 #include <string_view>
 
+#include "recover/plan/wait_text.h"
+
 namespace recover {
 namespace {
-
-std::string text_of(base::Duration d) {
-  return base::format_duration(std::chrono::ceil<base::Millis>(d > base::Duration{} ? d : base::Duration{}));
-}
 
 // Closed until `until`; the text says how long that is.
 Guard until(GuardName name, base::Instant opens, base::Instant now, std::string_view closed, std::string open) {
   if (now >= opens) return {name, true, std::move(open)};
-  return {name, false, fmt::format("{}, {} to go", closed, text_of(opens - now)), opens};
+  return {name, false, fmt::format("{}, {} to go", closed, wait_text(opens - now)), opens};
 }
 
 Guard dependencies(const PlanSpec& plan, const PlanInput& input) {
@@ -42,10 +40,10 @@ Guard hold(GuardName name, std::string off, const std::optional<Hold>& on, const
 Guard impairment(GuardName name, const PlanInput& input) {
   for (const model::Impairment& impairment : input.impairments)
     if (impairment.name == to_string(name))
-      return {
-          name, false,
-          fmt::format("{}; its probes are no proof, {} to go", impairment.text, text_of(impairment.until - input.now)),
-          impairment.until};
+      return {name, false,
+              fmt::format("{}; its probes are no proof, {} to go", impairment.text,
+                          wait_text(impairment.until - input.now)),
+              impairment.until};
   return {name, true, "no"};
 }
 
@@ -83,8 +81,8 @@ Guard min_uptime(const PlanSpec& plan, const BudgetUsage& usage, const PlanInput
   const base::Instant started = input.now - *input.uptime;
   const base::Duration time = patience(plan, usage, input);
   return until(GuardName::min_uptime, started + time, input.now,
-               fmt::format("started {} ago, may take {} to get ready", text_of(*input.uptime), text_of(time)),
-               fmt::format("started {} ago", text_of(*input.uptime)));
+               fmt::format("started {} ago, may take {} to get ready", wait_text(*input.uptime), wait_text(time)),
+               fmt::format("started {} ago", wait_text(*input.uptime)));
 }
 
 Guard aborted(const PlanSpec& plan, const BudgetUsage& usage) {
@@ -118,13 +116,14 @@ Guard changed_recently(const PlanSpec& plan, const BudgetUsage& usage, const Pla
   if (!input.changed) return {GuardName::changed_recently, true, "no"};
   const model::NodeChange& change = *input.changed;
   const base::Duration ago = std::max(base::Duration{}, base::Duration(input.wall - change.at));
-  const std::string what = fmt::format("{} ({}) was changed {} ago", change.what, to_string(change.kind), text_of(ago));
+  const std::string what =
+      fmt::format("{} ({}) was changed {} ago", change.what, to_string(change.kind), wait_text(ago));
   if (std::none_of(usage.attempts.begin(), usage.attempts.end(),
                    [&](base::Instant attempt) { return attempt > input.now - ago; }))
     return {GuardName::changed_recently, true, what};
   return {GuardName::changed_recently, false,
           fmt::format("{}, and a recovery since then did not last: undo the change, or: fettle ack {}; or {} to go",
-                      what, plan.service, text_of(model::kSuspected - ago))};
+                      what, plan.service, wait_text(model::kSuspected - ago))};
 }
 
 Guard budget(const PlanSpec& plan, const BudgetUsage& usage, base::Instant now) {
@@ -150,8 +149,8 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   if (plan.first_healing()) guards.push_back(changed_recently(plan, usage, input));
   guards.push_back(budget(plan, usage, now));
   guards.push_back(until(GuardName::agent_uptime, input.agent_started + plan.guards.agent_uptime, now,
-                         fmt::format("the agent started {} ago", text_of(now - input.agent_started)),
-                         fmt::format("the agent started {} ago", text_of(now - input.agent_started))));
+                         fmt::format("the agent started {} ago", wait_text(now - input.agent_started)),
+                         fmt::format("the agent started {} ago", wait_text(now - input.agent_started))));
   for (const GuardName name : {GuardName::stall, GuardName::clock_jump, GuardName::agent_overloaded})
     guards.push_back(impairment(name, input));
   guards.push_back(unknown(plan, input));
@@ -162,8 +161,8 @@ std::vector<Guard> evaluate_guards(const PlanSpec& plan, const BudgetUsage& usag
   guards.push_back(min_uptime(plan, usage, input));
   if (usage.recovered_at)
     guards.push_back(until(GuardName::cooldown, *usage.recovered_at + plan.guards.cooldown, now,
-                           fmt::format("recovered {} ago", text_of(now - *usage.recovered_at)),
-                           fmt::format("recovered {} ago", text_of(now - *usage.recovered_at))));
+                           fmt::format("recovered {} ago", wait_text(now - *usage.recovered_at)),
+                           fmt::format("recovered {} ago", wait_text(now - *usage.recovered_at))));
   else guards.push_back({GuardName::cooldown, true, "no recovery before"});
   if (usage.not_before)
     guards.push_back(until(GuardName::backoff, *usage.not_before, now,

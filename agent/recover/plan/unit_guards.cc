@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "recover/plan/wait_text.h"
+
 namespace recover {
 namespace {
 
@@ -13,18 +15,16 @@ using std::chrono::microseconds;
 constexpr base::Duration kUsual = std::chrono::seconds{90};  // DefaultTimeoutStartSec=
 constexpr base::Duration kMargin = std::chrono::seconds{1};  // systemd's own end of it comes first
 
-std::string text_of(base::Duration d) { return base::format_duration(std::chrono::ceil<base::Millis>(d)); }
-
 bool is_auto_restart(const os::UnitState& state) { return state.sub.starts_with("auto-restart"); }
 
 Guard until(GuardName name, const std::string& what, std::optional<base::Duration> limit, std::string_view setting,
             base::Instant since, base::Instant now) {
   if (!limit)
-    return {name, false, fmt::format("{}, for {} now, and {}=infinity lets it", what, text_of(now - since), setting)};
+    return {name, false, fmt::format("{}, for {} now, and {}=infinity lets it", what, wait_text(now - since), setting)};
   const base::Instant opens = since + *limit + kMargin;
-  if (now >= opens) return {name, true, fmt::format("{}, for longer than {}={}", what, setting, text_of(*limit))};
+  if (now >= opens) return {name, true, fmt::format("{}, for longer than {}={}", what, setting, wait_text(*limit))};
   return {name, false,
-          fmt::format("{}, which {} lets take {}, {} to go", what, setting, text_of(*limit), text_of(opens - now)),
+          fmt::format("{}, which {} lets take {}, {} to go", what, setting, wait_text(*limit), wait_text(opens - now)),
           opens};
 }
 
@@ -39,7 +39,7 @@ Guard starting(const UnitView& view, base::Instant now) {
   // A unit that ends again and again is not healed by systemd's restarts alone.
   if (view.looping_since && now >= *view.looping_since + limit.value_or(kUsual))
     return {GuardName::unit_starting, true,
-            fmt::format("{}: systemd has restarted it in vain for {}", what, text_of(now - *view.looping_since))};
+            fmt::format("{}: systemd has restarted it in vain for {}", what, wait_text(now - *view.looping_since))};
   const bool known = state.restart_wait_us > 0 && state.restart_wait_us != os::UnitState::kForever;
   return until(GuardName::unit_starting, what + ": systemd starts it again by itself",
                known ? microseconds{state.restart_wait_us} : kUsual, "RestartSec", *view.starting_since, now);

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "fakes/scripted_action.h"
+#include "recover/plan/wait_text.h"
 
 using model::Health;
 using std::chrono::minutes;
@@ -232,4 +233,14 @@ TEST_CASE("explain gets every guard with its value") {
         "node_busy: no\n"
         "node_budget: not limited\n"
         "target_busy: no\n");
+}
+
+TEST_CASE("whoever waits is told whole seconds") {
+  using namespace std::chrono_literals;
+  CHECK(recover::wait_text(-5s) == "0s");
+  CHECK(recover::wait_text(250ms) == "250ms");
+  CHECK(recover::wait_text(1999ms) == "1s999ms");
+  CHECK(recover::wait_text(2s + 1ns) == "3s");
+  CHECK(recover::wait_text(45'851ms) == "46s");
+  CHECK(recover::wait_text(3'599'100ms) == "1h");
 }
