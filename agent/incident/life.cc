@@ -88,7 +88,7 @@ bool note_alert(model::Incident& incident, const model::Alert& alert) {
 
 std::string outcome(const model::RecoveryReport& run) {
   const std::string reason = run.reason.empty() ? "" : fmt::format(" ({})", run.reason);
-  return fmt::format("recovery {} ended as {}{}", run.id, to_string(run.state), reason);
+  return fmt::format("its last recovery ended as {}{}", to_string(run.state), reason);
 }
 
 bool is_in_vain(const model::RecoveryReport& run) {

@@ -183,13 +183,13 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
       {"who has been told is told, also of a group",
        [](auto& i, auto& a) {
          i.told = kStart;
-         i.why = "recovery r1 ended as failed";
+         i.why = "its last recovery ended as failed";
          a.group = incident::GroupPanic{"3 of 4 members of order are down", "order on node2", false};
        },
-       seconds{2}, Act::page, "recovery r1 ended as failed"},
+       seconds{2}, Act::page, "its last recovery ended as failed"},
       {"the first run did not mend it",
        [](auto& i, auto&) { i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)}; }, seconds{6},
-       Act::page, "recovery r1 ended as failed"},
+       Act::page, "its last recovery ended as failed"},
       {"the first run did not mend it, and is being written down",
        [](auto& i, auto& a) {
          i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)};
@@ -201,7 +201,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          i.recoveries = {run(RecoveryState::exhausted, RecoveryMode::enforce, false)};
          i.recoveries.front().reason = "budget";
        },
-       seconds{6}, Act::page, "recovery r1 ended as exhausted (budget)"},
+       seconds{6}, Act::page, "its last recovery ended as exhausted (budget)"},
       {"the run goes on",
        [](auto& i, auto&) { i.recoveries = {run(RecoveryState::acting, RecoveryMode::enforce, true, false)}; },
        seconds{6}, Act::hold, "recovery is at work"},
@@ -216,7 +216,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
          i.alerts.clear();
          i.recoveries = {run(RecoveryState::failed, RecoveryMode::enforce, true)};
        },
-       seconds{6}, Act::page, "recovery r1 ended as failed"},
+       seconds{6}, Act::page, "its last recovery ended as failed"},
       {"a dry run never gave up",
        [](auto& i, auto&) { i.recoveries = {run(RecoveryState::failed, RecoveryMode::dry_run, true)}; }, seconds{6},
        Act::hold, "recovery is at work"},
@@ -225,7 +225,7 @@ TEST_CASE("people wait while a plan may still mend it, and not a moment longer")
        Act::hold, "recovery is at work"},
       {"a run that was stopped in the middle",
        [](auto& i, auto&) { i.recoveries = {run(RecoveryState::aborted, RecoveryMode::enforce, true)}; }, seconds{6},
-       Act::page, "recovery r1 ended as aborted"},
+       Act::page, "its last recovery ended as aborted"},
       {"it is healed",
        [](auto& i, auto&) {
          i.recoveries = {run(RecoveryState::recovered, RecoveryMode::enforce, true)};

@@ -37,7 +37,7 @@ TEST_CASE("an incident comes back from its record as it was") {
   in.messages = {{"msg_1", "oncall", "page", "sent", at}};
   in.hold_until = at + seconds{120};
   in.told = at + seconds{2};
-  in.why = "recovery r1 ended as failed";
+  in.why = "its last recovery ended as failed";
   in.announced = true;
   in.drill = "hang";
   in.detected = at + seconds{1};

@@ -7,7 +7,7 @@ TEST_CASE(
   World w;
   w.fail("order");
   w.run("order", model::RecoveryState::failed);
-  CHECK(w.all().at(0).why == "recovery r1 ended as failed");
+  CHECK(w.all().at(0).why == "its last recovery ended as failed");
   w.run("order", model::RecoveryState::acting, "r2", false);
   const int before = w.changes;
   w.incidents->on_demand("order", "order: attempt 2 of 2 failed and was the last one");
@@ -79,7 +79,7 @@ TEST_CASE("an approval that did not come in time is not asked for any more") {
   over.started = over.ended.emplace(w.loop.wall_now());
   w.incidents->on_report(over);
   w.loop.run_due();
-  CHECK(w.all().at(0).why == "recovery r1 ended as aborted (no approval came within 20s)");
+  CHECK(w.all().at(0).why == "its last recovery ended as aborted (no approval came within 20s)");
 }
 
 TEST_CASE("runs and demands are counted, also those that there is no room for any more") {

@@ -49,7 +49,7 @@ model::Incident told() {
   model::Incident out = held();
   out.recoveries = {failed("r1")};
   out.told = kStart + std::chrono::seconds{5};
-  out.why = "recovery r1 ended as failed";
+  out.why = "its last recovery ended as failed";
   return out;
 }
 

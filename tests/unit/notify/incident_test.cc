@@ -116,7 +116,7 @@ TEST_CASE("a fault that is not healed: one page with reason, address and what wa
   CHECK(body["incident"]["text"] ==
         "order is down: refused: connect: refused (probe http at http://127.0.0.1:8081/healthz)\n"
         "Tried: attempt 1: systemd restart order.service failed (it did not start), failed\n"
-        "Now: not mended: recovery r1 ended as failed");
+        "Now: not mended: its last recovery ended as failed");
   CHECK(body["groupKey"] == "{}:{incident=\"inc_1\"}");
   desk.now(ended(told()));
   CHECK(desk.all_taken() == Said{"page ops", "resolved ops"});
