@@ -33,9 +33,7 @@ std::string duration(std::int64_t ms, const SharedDurationExpr& formula) {
   return formula ? print(*formula) : duration(ms);
 }
 
-std::string edges_text(Edges edges) {
-  return edges == Edges::plain ? "" : fmt::format(" {}", to_string(edges));
-}
+std::string edges_text(Edges edges) { return edges == Edges::plain ? "" : fmt::format(" {}", to_string(edges)); }
 
 std::string at_text(const At& at) {
   if (at.kind == At::Kind::instant) return fmt::format(" @ {:.3f}", static_cast<double>(at.t) / 1e3);

@@ -73,8 +73,9 @@ bool names_label(const Token& token, Compat compat) {
 std::string unknown_function(std::string_view name, Compat compat) {
   const std::string_view flag = compat == Compat::v3 ? feature_flag(name) : std::string_view{};
   if (flag.empty()) return "unknown function with name " + go::quote(name);
-  return fmt::format("function {} is not enabled: Prometheus 3 has it behind the feature flag {}, fettle does not have it",
-                     go::quote(name), flag);
+  return fmt::format(
+      "function {} is not enabled: Prometheus 3 has it behind the feature flag {}, fettle does not have it",
+      go::quote(name), flag);
 }
 
 bool starts_expression(TokenType type, Compat compat) {

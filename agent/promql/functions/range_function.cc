@@ -50,7 +50,8 @@ class RangeCallNode final : public Node {
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
     seen_.restart();
-    return take_edges(evaluation, source_->edges(), function_.name) && source_->begin(evaluation, steps) && Node::begin(evaluation, steps);
+    return take_edges(evaluation, source_->edges(), function_.name) && source_->begin(evaluation, steps) &&
+           Node::begin(evaluation, steps);
   }
 
   const SeriesTable& series() const override { return function_.keeps_name ? source_->series() : table_; }
