@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "config/scalar.h"
 #include "encoding/escaped_name.h"
+#include "encoding/json.h"
 
 namespace discover {
 namespace {
@@ -125,7 +126,7 @@ std::vector<Target> parse_targets(std::string_view text, const std::string& file
   const bool json = base::lower_case(file).ends_with(".json");
   const std::string whole = json ? with_whole_characters(base::valid_utf8(text)) : std::string();
   const bool blank = text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-  if (json && !blank && !is_json(base::valid_utf8(text), file, errors)) return all;
+  if (json && !blank && !is_json(encoding::readable_json(text), file, errors)) return all;
   const config::Node root = json ? config::Node::parse(whole, file, errors)
                                  : config::Node::parse(text, file, errors, config::Documents::first);
   if (root.is_null()) {  // cut off while it is written, or by a full disk
