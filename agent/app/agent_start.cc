@@ -381,7 +381,8 @@ std::string Agent::external_url() const {
   const std::size_t colon = options_.listen_address.rfind(':');
   const int port = server_ ? server_->port()
                            : std::atoi(options_.listen_address.c_str() + (colon == std::string::npos ? 0 : colon + 1));
-  return fmt::format("http://{}:{}", config_.global.node, port);
+  const bool tls = web::Server::speaks_tls(options_.web_config_file);
+  return fmt::format("{}://{}:{}", tls ? "https" : "http", config_.global.node, port);
 }
 
 }  // namespace app

@@ -13,6 +13,7 @@ namespace config {
 namespace {
 
 constexpr std::size_t kLongestHost = 255;
+constexpr std::size_t kLongestLabel = 63;
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -35,6 +36,22 @@ bool has_blanks(std::string_view text) {
   return std::any_of(text.begin(), text.end(), [](char c) { return is_control(c) || c == ' '; });
 }
 
+// No name server and no file of hosts has such a name (RFC 1035, 2.3.4), and none that looks like an address.
+std::string name_complaint(std::string_view name) {
+  if (name.find("..") != std::string_view::npos) return "has two dots side by side";
+  const bool like_address =
+      name.find('.') != std::string_view::npos && name.find_first_not_of("0123456789.") == std::string_view::npos;
+  in_addr address{};
+  if (like_address && ::inet_pton(AF_INET, std::string(name).c_str(), &address) != 1)
+    return "looks like an IPv4 address, and is none";
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    if (end - begin > kLongestLabel) return fmt::format("has a part of more than {} characters", kLongestLabel);
+    begin = end + 1;
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string host_complaint(std::string_view host) {
@@ -46,7 +63,7 @@ std::string host_complaint(std::string_view host) {
   const std::string_view name = host.substr(0, colon);
   if (!has_only(name, "._-") || (colon != std::string_view::npos && !has_only(host, "._:-")))
     return "is no name or address: only letters, digits and ._:- are";
-  if (colon == std::string_view::npos) return "";
+  if (colon == std::string_view::npos) return name_complaint(host);
   const std::string_view behind = host.substr(colon + 1);
   return std::all_of(behind.begin(), behind.end(), base::is_digit) ? "has a port behind it; host and port are two keys"
                                                                    : "has colons, and is no IPv6 address";

@@ -1,4 +1,4 @@
-// Prometheus rule files (model/rulefmt of 2.42 and 3.14): groups of recording and alerting rules, as plain structs with
+// Prometheus rule files (model/rulefmt of 2.42 and 3.16): groups of recording and alerting rules, as plain structs with
 // places. Expressions and templates stay text here; rules/ parses them and adds its mistakes to the same Errors.
 #pragma once
 

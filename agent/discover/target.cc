@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 
 #include "base/ascii.h"
 #include "base/rune.h"
+#include "base/text.h"
 #include "config/scalar.h"
 #include "encoding/escaped_name.h"
+#include "encoding/json.h"
 
 namespace discover {
 namespace {
@@ -36,6 +39,40 @@ std::string with_whole_characters(std::string_view json) {
     at += pair ? 12 : 6;
   }
   return out;
+}
+
+// Whether it is JSON to its end: most of what is a slip there is YAML, and Prometheus refuses the file.
+bool is_json(const std::string& text, const std::string& file, config::Errors& errors) {
+  try {
+    const auto nothing = [](int, nlohmann::json::parse_event_t, nlohmann::json&) { return false; };
+    [[maybe_unused]] const nlohmann::json skipped = nlohmann::json::parse(text, nothing);
+    if (!text.starts_with("\xef\xbb\xbf")) return true;
+    errors.add({file, 1, 1}, "", "begins with a byte order mark, which is not for JSON: save the file without it");
+  } catch (const nlohmann::json::parse_error& error) {
+    const std::string_view before = std::string_view(text).substr(0, error.byte > 0 ? error.byte - 1 : 0);
+    const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
+    errors.add({file, line, before.size() - (before.rfind('\n') + 1) + 1}, "", "is no JSON from here on");
+  }
+  return false;
+}
+
+// In YAML a number may stand where text is wanted, in JSON it may not.
+void want_strings(const config::Node& root, config::Errors& errors) {
+  const auto want = [&](const config::Node& value, const std::string& path) {
+    if (value.is_scalar() && !value.is_null() && !value.quoted())
+      errors.add(value.mark(), path, "is no string: write it in quotes");
+  };
+  std::size_t at = 0;
+  for (const config::Node& group : root.items()) {
+    const std::string path = "[" + std::to_string(at++) + "]";
+    if (!group.is_mapping()) continue;
+    for (const auto& [key, value] : group.entries()) {
+      if (value.is_sequence())
+        for (const config::Node& item : value.items()) want(item, path + "." + key.scalar());
+      if (value.is_mapping())
+        for (const auto& [name, text] : value.entries()) want(text, path + "." + key.scalar() + "." + name.scalar());
+    }
+  }
 }
 
 // A label without a value is one that is not there, as for Prometheus; the name of a metric is not for a target to say.
@@ -86,9 +123,12 @@ std::vector<Target> parse_targets(std::string_view text, const std::string& file
                                  .custom("targets", "What to probe: HOST:PORT, a URL, a path.", "[]", read_targets)
                                  .custom("labels", "Labels of all of them.", "{}", read_labels);
   std::vector<Target> all;
-  const config::Node root = base::lower_case(file).ends_with(".json")
-                                ? config::Node::parse(with_whole_characters(text), file, errors)
-                                : config::Node::parse(text, file, errors, config::Documents::first);
+  const bool json = base::lower_case(file).ends_with(".json");
+  const std::string whole = json ? with_whole_characters(base::valid_utf8(text)) : std::string();
+  const bool blank = text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  if (json && !blank && !is_json(encoding::readable_json(text), file, errors)) return all;
+  const config::Node root = json ? config::Node::parse(whole, file, errors)
+                                 : config::Node::parse(text, file, errors, config::Documents::first);
   if (root.is_null()) {  // cut off while it is written, or by a full disk
     if (errors.empty()) errors.add({file, 0, 0}, "", "is empty; write [] for no targets");
     return all;
@@ -97,6 +137,7 @@ std::vector<Target> parse_targets(std::string_view text, const std::string& file
     errors.add(root.mark(), "", config::expected("a list of groups, each with targets", root));
     return all;
   }
+  if (json) want_strings(root, errors);
   std::size_t at = 0, bytes = 0;
   for (const config::Node& item : root.items()) {
     const TargetGroup group = schema.parse(item, "[" + std::to_string(at++) + "]", errors);

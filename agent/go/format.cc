@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <limits>
 #include <optional>
@@ -30,12 +32,29 @@ std::string shortest(double v, char verb) {
   return exponent < -4 || exponent >= 6 ? scientific : base::plain_decimal(v);
 }
 
+// The mantissa as a whole number and the power of two that it is multiplied by: 4503599627370496p-52 is 1.
+std::string binary(double v) {
+  const auto bits = std::bit_cast<std::uint64_t>(v);
+  const auto exponent = static_cast<int>((bits >> 52) & 0x7ff);
+  const std::uint64_t fraction = bits & ((std::uint64_t{1} << 52) - 1);
+  const std::uint64_t mantissa = exponent == 0 ? fraction : fraction | (std::uint64_t{1} << 52);
+  return fmt::format("{}{}p{:+d}", std::signbit(v) ? "-" : "", mantissa, std::max(exponent, 1) - 1075);
+}
+
+// C has one digit of exponent where Go has two.
+std::string two_digits_of_exponent(std::string hexadecimal) {
+  const std::size_t mark = hexadecimal.find_first_of("pP");
+  if (hexadecimal.size() == mark + 3) hexadecimal.insert(mark + 2, "0");
+  return hexadecimal;
+}
+
 }  // namespace
 
 std::string format_float(double v, char verb, int precision) {
   if (!std::isfinite(v)) return infinite_or_nan(v);
   if (verb == 'v') verb = 'g';
-  if (verb == 'x' || verb == 'X' || verb == 'b') verb = verb == 'X' ? 'A' : 'a';  // C's hexadecimal form, near enough
+  if (verb == 'b') return binary(v);
+  if (verb == 'x' || verb == 'X') verb = verb == 'X' ? 'A' : 'a';
   if (precision < 0 && verb != 'a' && verb != 'A') {
     std::string out = shortest(v, verb);
     if (verb == 'E' || verb == 'G') std::replace(out.begin(), out.end(), 'e', 'E');
@@ -49,7 +68,7 @@ std::string format_float(double v, char verb, int precision) {
   if (open) std::snprintf(out.data(), out.size(), bare, v);
   else std::snprintf(out.data(), out.size(), format, precision, v);
   out.pop_back();
-  return out;
+  return verb == 'a' || verb == 'A' ? two_digits_of_exponent(std::move(out)) : out;
 }
 
 base::Result<double> parse_float(std::string_view text) {

@@ -10,7 +10,7 @@
 
 namespace go {
 
-// Verbs are e, E, f, F, g, G or v; precision -1 is the shortest that reads back the same.
+// Verbs are b, e, E, f, F, g, G, x, X or v; precision -1 is the shortest that reads back the same.
 std::string format_float(double v, char verb, int precision);
 std::string quote(std::string_view text);                     // %q: "…" with Go's escapes
 std::string quote_shortened(std::string_view text);           // %.10q..., and %q of what has at most ten bytes

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "http/curl_multi.h"
 #include "http/curl_tls.h"
+#include "http/framing.h"
 
 namespace http {
 namespace {
@@ -22,19 +24,32 @@ encoding::Inflater::Format format_of(std::string_view content_encoding) {
 }  // namespace
 
 std::size_t CurlHttpClient::Multi::Transfer::on_header(char* data, std::size_t, std::size_t size, void* self) {
-  static_cast<Transfer*>(self)->header_line({data, size});
-  return size;
+  return static_cast<Transfer*>(self)->header_line({data, size}) ? size : 0;
 }
 
-void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
+// False if nothing more of this answer is wanted. curl is more lenient with some heads than what reads most answers of
+// probes; what is refused there is refused here.
+bool CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
+  const std::string_view text = base::trim(line, "\r\n");
+  if (!in_head_ && !line.starts_with("HTTP/") && base::same_word(line.substr(0, 5), "HTTP/")) {
+    broken_ = "does not speak HTTP; it sent " + base::shown(text);
+    return false;
+  }
   if (line.starts_with("HTTP/")) {
+    in_head_ = true;
     // A new answer: after 100 Continue, or after a proxy's own.
     const auto space = line.find(' ');
     response_.version = line.substr(5, space == std::string_view::npos ? space : space - 5);
     response_.status = space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space + 1, 3)).c_str());
     response_.headers.clear();
     see_connection();
-    return;
+    return true;
+  }
+  if (in_head_ && text.empty()) {
+    in_head_ = false;
+    Framing framing;
+    if (response_.status >= 200 || response_.status == 101) broken_ = read_framing(response_.headers, framing);
+    return broken_.empty();
   }
   // A header that is folded goes on in a line that begins with white space (RFC 9112, 5.2).
   if ((line.starts_with(' ') || line.starts_with('\t')) && !response_.headers.empty()) {
@@ -42,12 +57,14 @@ void CurlHttpClient::Multi::Transfer::header_line(std::string_view line) {
     const std::string_view more = base::trim(line, kBlanks);
     if (!value.empty() && !more.empty()) value += ' ';
     value += more;
-    return;
+    return true;
   }
   const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return;
+  if (in_head_ && colon == 0) broken_ = "sent a bad header line: " + base::shown(text);
+  if (colon == std::string_view::npos || colon == 0) return broken_.empty();
   response_.headers.emplace_back(base::trim(line.substr(0, colon), kBlanks),
                                  base::trim(line.substr(colon + 1), kBlanks));
+  return true;
 }
 
 // On a kept connection there was no handshake in this request: its certificates are those that it showed then.

@@ -64,7 +64,7 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   void start();
   void set_method();
   bool set_headers();
-  void header_line(std::string_view line);
+  bool header_line(std::string_view line);
   void see_connection();
   void collect();
   bool follow();
@@ -108,6 +108,8 @@ class CurlHttpClient::Multi::Transfer final : public loop::Registration {
   CookieJar jar_;
   std::optional<encoding::Inflater> inflater_;  // of the body that is coming
   bool undecodable_ = false;
+  bool in_head_ = false;  // of an answer, not in its trailers
+  std::string broken_;    // what is wrong with the head
   Slist headers_, proxy_headers_, addresses_;
   std::shared_ptr<net::Verification> verification_;
   base::Instant began_resolving_{};

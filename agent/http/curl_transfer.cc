@@ -190,6 +190,8 @@ void CurlHttpClient::Multi::Transfer::start() {
                    request_.accept_encoding.empty() || decodes() ? nullptr : request_.accept_encoding.c_str());
   inflater_.reset();
   undecodable_ = false;
+  in_head_ = false;
+  broken_.clear();
   curl_easy_setopt(e, CURLOPT_PRIVATE, this);
   curl_easy_setopt(e, CURLOPT_ERRORBUFFER, error_.data());
   curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, &Transfer::on_header);
@@ -253,6 +255,9 @@ void CurlHttpClient::Multi::Transfer::collect() {
 void CurlHttpClient::Multi::Transfer::finished(CURLcode code) {
   collect();
   if (enough_) return complete(Reason::none, "");
+  // curl says so of a line of a head that is longer than it reads.
+  if (code == CURLE_OUT_OF_MEMORY && in_head_) broken_ = "sent a head with a line of more than 100 KiB";
+  if (!broken_.empty()) return complete(Reason::protocol_error, fmt::format("{} {}", where(), broken_));
   if (code == CURLE_OK && follow()) return;
   if (code == CURLE_OK && request_.max_redirects > 0 && response_.redirects > request_.max_redirects)
     return complete(Reason::protocol_error, fmt::format("more than {} redirects", request_.max_redirects));

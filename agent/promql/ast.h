@@ -7,6 +7,7 @@
 
 #include "model/matcher.h"
 #include "promql/duration_expr.h"
+#include "promql/edges.h"
 #include "promql/function_table.h"
 #include "promql/parser.h"
 #include "promql/value.h"
@@ -97,6 +98,7 @@ struct SelectorExpr final : Expr {
   std::int64_t offset_ms = 0;
   SharedDurationExpr offset_formula{};  // it counts where there is one; offset_ms is then what an instant query has
   At at;
+  Edges edges = Edges::plain;
 };
 
 struct MatrixExpr final : Expr {

@@ -101,7 +101,9 @@ base::Result<Matrix> Engine::Rep::matrix(Plan& plan, Evaluation& evaluation, std
   std::span<const model::Sample> window;
   for (std::uint32_t i = 0; i < plan.range->series().size(); ++i) {
     if (!plan.range->window(evaluation, i, t, window) || !evaluation.hold(window.size())) return failed();
-    if (!window.empty()) out.push_back({plan.range->series()[i], {window.begin(), window.end()}});
+    std::vector<model::Sample> samples(window.begin(), window.end());
+    if (plan.range->edges() != Edges::plain) samples = with_edges(window, plan.range->bounds(t), plan.range->edges());
+    if (!samples.empty()) out.push_back({plan.range->series()[i], std::move(samples)});
   }
   std::sort(out.begin(), out.end(), [](const Series& a, const Series& b) { return a.labels < b.labels; });
   return out;

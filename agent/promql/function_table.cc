@@ -89,7 +89,45 @@ constexpr Function kFunctions[] = {
     {"year", V, {V}, 1, 1},
 };
 
+struct Flagged {
+  std::string_view name;
+  std::string_view flag;
+};
+constexpr std::string_view kExperimental = "promql-experimental-functions";
+constexpr std::string_view kFill = "promql-binop-fill-modifiers";
+constexpr Flagged kFlagged[] = {
+    {"double_exponential_smoothing", kExperimental},
+    {"end", kExperimental},
+    {"fill", kFill},
+    {"fill_left", kFill},
+    {"fill_right", kFill},
+    {"histogram_quantiles", kExperimental},
+    {"info", kExperimental},
+    {"integral", kExperimental},
+    {"limit_ratio", kExperimental},
+    {"limitk", kExperimental},
+    {"mad_over_time", kExperimental},
+    {"max_of", kExperimental},
+    {"min_of", kExperimental},
+    {"range", kExperimental},
+    {"sort_by_label", kExperimental},
+    {"sort_by_label_desc", kExperimental},
+    {"start", kExperimental},
+    {"start_timestamp", "use-start-timestamps"},
+    {"step", kExperimental},
+    {"ts_of_first_over_time", kExperimental},
+    {"ts_of_last_over_time", kExperimental},
+    {"ts_of_max_over_time", kExperimental},
+    {"ts_of_min_over_time", kExperimental},
+};
+
 }  // namespace
+
+std::string_view feature_flag(std::string_view name) {
+  for (const Flagged& flagged : kFlagged)
+    if (flagged.name == name) return flagged.flag;
+  return {};
+}
 
 const Function* find_function(std::string_view name, Compat compat) {
   const auto* const found = std::lower_bound(std::begin(kFunctions), std::end(kFunctions), name,

@@ -23,4 +23,8 @@ struct Function {
 
 const Function* find_function(std::string_view name, Compat compat);
 
+// The feature flag behind which Prometheus 3 has a function, an aggregation or a modifier of this name that is not
+// here. Empty if it has none.
+std::string_view feature_flag(std::string_view name);
+
 }  // namespace promql

@@ -22,8 +22,8 @@ void collect(const Expr& expr, const Window& window, std::int64_t lookback_ms, c
     return length_of(ms, formula, times, sign).value_or(0);
   };
   const auto add = [&](const SelectorExpr& selector, std::int64_t range_ms) {
-    const Window seen =
-        window.moved(range_ms, length(selector.offset_ms, selector.offset_formula, Sign::any), selector.at);
+    Window seen = window.moved(range_ms, length(selector.offset_ms, selector.offset_formula, Sign::any), selector.at);
+    if (selector.edges == Edges::smoothed) seen.to += lookback_ms;
     out.push_back(
         {selector.matchers, std::max<std::int64_t>(0, -seen.from), std::max<std::int64_t>(0, seen.to), seen.absolute});
   };
@@ -36,7 +36,8 @@ void collect(const Expr& expr, const Window& window, std::int64_t lookback_ms, c
     case Expr::Kind::selector: add(as<SelectorExpr>(expr), lookback_ms); break;
     case Expr::Kind::matrix: {
       const auto& matrix = as<MatrixExpr>(expr);
-      add(matrix.selector(), length(matrix.range_ms, matrix.range_formula, Sign::positive));
+      const std::int64_t before = matrix.selector().edges == Edges::plain ? 0 : lookback_ms;
+      add(matrix.selector(), length(matrix.range_ms, matrix.range_formula, Sign::positive) + before);
       break;
     }
     case Expr::Kind::subquery: {

@@ -18,6 +18,7 @@
 #include "model/labels.h"
 #include "model/sample.h"
 #include "promql/duration_expr.h"
+#include "promql/edges.h"
 #include "promql/engine.h"
 #include "promql/queryable.h"
 
@@ -183,15 +184,15 @@ class RangeSource {
   virtual bool prepare(Evaluation& evaluation, bool& changed) = 0;
   virtual void forget() = 0;
   virtual bool begin(Evaluation& evaluation, const Steps& steps) = 0;
-  // The samples of one series; valid until the next call. Empty if there are none. False after an error.
+  // The samples of one series; valid until the next call. Empty if there are none. False after an error. Of edges that
+  // are not plain, also those around the window (promql/edges.h).
   virtual bool window(Evaluation& evaluation, std::uint32_t series, std::int64_t t,
                       std::span<const model::Sample>& out) = 0;
   virtual const SeriesTable& series() const = 0;
   // Where the window for evaluation time t starts and ends.
-  struct Bounds {
-    std::int64_t from, to;
-  };
+  using Bounds = promql::Bounds;
   virtual Bounds bounds(std::int64_t t) const = 0;
+  virtual Edges edges() const { return Edges::plain; }
 };
 using RangeSourcePtr = std::unique_ptr<RangeSource>;
 

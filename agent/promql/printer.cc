@@ -33,11 +33,16 @@ std::string duration(std::int64_t ms, const SharedDurationExpr& formula) {
   return formula ? print(*formula) : duration(ms);
 }
 
+std::string edges_text(Edges edges) { return edges == Edges::plain ? "" : fmt::format(" {}", to_string(edges)); }
+
+std::string at_text(const At& at) {
+  if (at.kind == At::Kind::instant) return fmt::format(" @ {:.3f}", static_cast<double>(at.t) / 1e3);
+  if (at.kind == At::Kind::start) return " @ start()";
+  return at.kind == At::Kind::end ? " @ end()" : "";
+}
+
 std::string modifiers(const At& at, std::int64_t offset_ms, const SharedDurationExpr& formula) {
-  std::string out;
-  if (at.kind == At::Kind::instant) out = fmt::format(" @ {:.3f}", static_cast<double>(at.t) / 1e3);
-  if (at.kind == At::Kind::start) out = " @ start()";
-  if (at.kind == At::Kind::end) out = " @ end()";
+  std::string out = at_text(at);
   if (offset_ms != 0 || formula) out += " offset " + duration(offset_ms, formula);
   return out;
 }
@@ -89,12 +94,15 @@ std::string print(const Expr& expr) {
     case Expr::Kind::string: return go::quote(as<StringExpr>(expr).value);
     case Expr::Kind::selector: {
       const auto& selector = as<SelectorExpr>(expr);
-      return bare(selector) + modifiers(selector.at, selector.offset_ms, selector.offset_formula);
+      // Behind @, where a range has it in front: so it is in Prometheus.
+      return bare(selector) + at_text(selector.at) + edges_text(selector.edges) +
+             modifiers({}, selector.offset_ms, selector.offset_formula);
     }
     case Expr::Kind::matrix: {
       const auto& matrix = as<MatrixExpr>(expr);
       const SelectorExpr& selector = matrix.selector();
-      return fmt::format("{}[{}]{}", bare(selector), duration(matrix.range_ms, matrix.range_formula),
+      return fmt::format("{}[{}]{}{}", bare(selector), duration(matrix.range_ms, matrix.range_formula),
+                         edges_text(selector.edges),
                          modifiers(selector.at, selector.offset_ms, selector.offset_formula));
     }
     case Expr::Kind::subquery: {

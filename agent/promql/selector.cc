@@ -83,15 +83,41 @@ bool SelectedSeries::load(Evaluation& evaluation, std::int64_t from, std::int64_
 }
 
 SelectorNode::SelectorNode(const SelectorExpr& expr, Yields yields)
-    : selected_(expr), shift_(expr.at, expr.offset_ms, expr.offset_formula), yields_(yields) {}
+    : selected_(expr),
+      shift_(expr.at, expr.offset_ms, expr.offset_formula),
+      yields_(yields),
+      edges_(yields == Yields::value && expr.edges == Edges::smoothed ? Edges::smoothed : Edges::plain) {}
 
 bool SelectorNode::begin(Evaluation& evaluation, const Steps& steps) {
   if (!shift_.bind(evaluation, steps)) return false;
   loaded_ = !steps.single() && !shift_.fixed();
   kept_ = false;
   if (!loaded_) return true;
-  return selected_.load(evaluation, shift_(steps.start) - evaluation.options->lookback_ms + (evaluation.v3() ? 1 : 0),
-                        shift_(steps.end));
+  const std::int64_t behind = edges_ == Edges::smoothed ? evaluation.options->lookback_ms : 0;
+  if (!selected_.load(evaluation, shift_(steps.start) - evaluation.options->lookback_ms + (evaluation.v3() ? 1 : 0),
+                      shift_(steps.end) + behind))
+    return false;
+  if (edges_ == Edges::smoothed)
+    for (std::size_t i = 0; i < selected_.size(); ++i) drop_stale(selected_.mutable_samples(i));
+  return true;
+}
+
+bool SelectorNode::smoothed(Evaluation& evaluation, std::size_t i, std::int64_t t, model::Sample& out) {
+  const std::int64_t lookback = evaluation.options->lookback_ms;
+  std::span<const model::Sample> around;
+  if (loaded_) {
+    around = selected_.sliding(i).at(selected_.samples(i), t - lookback + 1, t + lookback);
+  } else {
+    evaluation.scratch.clear();
+    evaluation.data->read(selected_.id(i), t - lookback + 1, t + lookback, evaluation.scratch);
+    drop_stale(evaluation.scratch);
+    around = evaluation.scratch;
+  }
+  const auto next = std::find_if(around.begin(), around.end(), [&](const auto& sample) { return sample.t >= t; });
+  if (next == around.begin() && (next == around.end() || next->t != t)) return false;
+  const bool between = next != around.end() && next->t != t;
+  out = {t, between ? value_between(*(next - 1), *next, t, false) : (next == around.end() ? next - 1 : next)->v};
+  return true;
 }
 
 void SelectorNode::push(Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out) {
@@ -125,7 +151,9 @@ bool SelectorNode::vector(Evaluation& evaluation, std::int64_t t, Points& out) {
   model::Sample sample;
   for (std::size_t i = 0; i < selected_.size(); ++i) {
     if (!evaluation.tick()) return false;
-    if (loaded_) {
+    if (edges_ == Edges::smoothed) {
+      if (smoothed(evaluation, i, at, sample)) push(evaluation, i, sample, out);
+    } else if (loaded_) {
       const auto window = selected_.sliding(i).at(selected_.samples(i), not_before, at);
       if (!window.empty()) push(evaluation, i, window.back(), out);
     } else if (evaluation.data->last_at(selected_.id(i), not_before, at, sample)) {
@@ -147,7 +175,8 @@ class RangeSelector final : public RangeSource {
       : selected_(expr.selector()),
         shift_(expr.selector().at, expr.selector().offset_ms, expr.selector().offset_formula),
         range_ms_(expr.range_ms),
-        range_formula_(expr.range_formula) {
+        range_formula_(expr.range_formula),
+        edges_(expr.selector().edges) {
     if (around == Around::varying) shift_.slide_in_v2();
   }
 
@@ -155,20 +184,26 @@ class RangeSelector final : public RangeSource {
   void forget() override {}
   const SeriesTable& series() const override { return selected_.table(); }
   Bounds bounds(std::int64_t t) const override { return {shift_(t) - range_ms_, shift_(t)}; }
+  Edges edges() const override { return edges_; }
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
     if (!shift_.bind(evaluation, steps)) return false;
     if (!resolve(evaluation, range_formula_, Sign::positive, range_ms_)) return false;
     open_ = evaluation.v3() ? 1 : 0;
+    in_front_ = edges_ == Edges::plain ? 0 : evaluation.options->lookback_ms;
+    behind_ = edges_ == Edges::smoothed ? evaluation.options->lookback_ms : 0;
     loaded_ = !steps.single();
     if (!loaded_) return true;
-    if (!selected_.load(evaluation, bounds(steps.start).from + open_, shift_.newest(steps.end))) return false;
+    if (!selected_.load(evaluation, bounds(steps.start).from - in_front_ + open_, shift_.newest(steps.end) + behind_))
+      return false;
     for (std::size_t i = 0; i < selected_.size(); ++i) drop_stale(selected_.mutable_samples(i));
     return true;
   }
 
   bool window(Evaluation& evaluation, std::uint32_t i, std::int64_t t, std::span<const model::Sample>& out) override {
-    const auto [from, to] = bounds(t);
+    const auto [start, end] = bounds(t);
+    const std::int64_t from = start - in_front_;
+    const std::int64_t to = end + behind_;
     if (!evaluation.tick()) return false;
     if (loaded_) {
       out = selected_.sliding(i).at(selected_.samples(i), from + open_, to);
@@ -190,6 +225,8 @@ class RangeSelector final : public RangeSource {
   std::int64_t range_ms_;
   SharedDurationExpr range_formula_;
   std::int64_t open_ = 0;  // 1 if the window's start does not belong to it
+  Edges edges_;
+  std::int64_t in_front_ = 0, behind_ = 0;  // of the window, for its edges
   bool loaded_ = false;
 };
 

@@ -73,9 +73,13 @@ class SelectorNode final : public Node {
  private:
   void push(Evaluation& evaluation, std::size_t i, const model::Sample& sample, Points& out);
 
+  // Between the samples around t, or the last one before it.
+  bool smoothed(Evaluation& evaluation, std::size_t i, std::int64_t t, model::Sample& out);
+
   SelectedSeries selected_;
   Shift shift_;
   Yields yields_;
+  Edges edges_;  // plain where they make no difference
   bool loaded_ = false;
   bool kept_ = false;  // with @ every step finds the same: what the first one found
   Points found_;

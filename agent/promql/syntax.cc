@@ -70,6 +70,14 @@ bool names_label(const Token& token, Compat compat) {
          token.type == TokenType::group_right;
 }
 
+std::string unknown_function(std::string_view name, Compat compat) {
+  const std::string_view flag = compat == Compat::v3 ? feature_flag(name) : std::string_view{};
+  if (flag.empty()) return "unknown function with name " + go::quote(name);
+  return fmt::format(
+      "function {} is not enabled: Prometheus 3 has it behind the feature flag {}, fettle does not have it",
+      go::quote(name), flag);
+}
+
 bool starts_expression(TokenType type, Compat compat) {
   return names_metric(type) || type == TokenType::left_brace || type == TokenType::number ||
          type == TokenType::string || type == TokenType::left_paren || type == TokenType::add ||
@@ -236,6 +244,7 @@ MutableExpr Parser::postfix(MutableExpr expr) {
     if (next_is(TokenType::left_bracket)) expr = range(std::move(expr));
     else if (next_is(TokenType::offset)) expr = offset(std::move(expr));
     else if (next_is(TokenType::at)) expr = at_modifier(std::move(expr));
+    else if (const Edges edges = edges_word(); edges != Edges::plain) expr = edges_modifier(std::move(expr), edges);
     else break;
   }
   return expr;
@@ -337,7 +346,7 @@ MutableExpr Parser::call(const Token& name) {
   if (!arguments(node->args)) return nullptr;
   node->function = find_function(name.text, compat_);
   finish(*node, name.begin);
-  if (!node->function) report(name.begin, "unknown function with name " + go::quote(name.text));
+  if (!node->function) report(name.begin, unknown_function(name.text, compat_));
   else node->type = node->function->returns;
   for (const ExprPtr& arg : node->args)
     if (!deeper(*node, {arg.get()})) return nullptr;

@@ -64,6 +64,8 @@ class Parser {
   bool label_matcher(SelectorExpr& out);
   MutableExpr offset(MutableExpr expr);
   MutableExpr at_modifier(MutableExpr expr);
+  Edges edges_word();
+  MutableExpr edges_modifier(MutableExpr expr, Edges edges);
   MutableExpr range(MutableExpr expr);
   // A length of time: a number of milliseconds, or a formula, with what that is in a query at one instant.
   struct Length {

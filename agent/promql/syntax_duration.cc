@@ -152,7 +152,7 @@ DurationExprPtr Parser::duration_primary() {
   if (!accept(TokenType::left_paren)) return nullptr;
   DurationExprPtr inner = duration_expr(1);
   if (!inner || !accept(TokenType::right_paren)) return nullptr;
-  if (inner->op != Op::literal) inner->wrapped = true;
+  inner->wrapped = true;
   return inner;
 }
 
@@ -212,6 +212,7 @@ bool Parser::bracket_length(Length& out) {
     return true;
   }
   const double ms = expr->seconds * 1e3;
+  if (expr->wrapped) out.formula = std::move(expr);  // prints so again
   if (errors_.size() > reported) return true;
   if (!(ms > 0)) report(begin, "duration must be greater than 0");
   else if (ms >= kMostMs) report(begin, "duration out of range");
@@ -287,7 +288,7 @@ bool Parser::offset_length(Length& out) {
     const double ms = (minus ? -expr->seconds : expr->seconds) * 1e3;
     if (!(std::abs(ms) < kMostMs)) report(begin, "duration out of range");
     else out.ms = std::llround(ms);
-    return true;
+    if (!expr->wrapped) return true;
   }
   if (minus) {
     expr = duration_pair(Op::negate, nullptr, std::move(expr));

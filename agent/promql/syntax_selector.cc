@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/ascii.h"
 #include "base/regex.h"
 #include "go/format.h"
 #include "promql/syntax.h"
@@ -147,6 +148,34 @@ MutableExpr Parser::at_modifier(MutableExpr expr) {
            "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
   else if (modifiers.at->kind != At::Kind::none) report(expr->begin, "@ <timestamp> may not be set multiple times");
   else *modifiers.at = at;
+  expr->end = last_end_;
+  return expr;
+}
+
+// anchored and smoothed are words only behind an expression, and names everywhere else.
+Edges Parser::edges_word() {
+  if (compat_ == Compat::v2 || !next_is(TokenType::identifier)) return Edges::plain;
+  for (const Edges edges : {Edges::anchored, Edges::smoothed})
+    if (base::same_word(peek().text, to_string(edges))) return edges;
+  return Edges::plain;
+}
+
+MutableExpr Parser::edges_modifier(MutableExpr expr, Edges edges) {
+  take();
+  SelectorExpr* selector = nullptr;
+  if (expr->kind == Expr::Kind::selector) selector = static_cast<SelectorExpr*>(expr.get());
+  // The tree is still the parser's own here, so that it may be changed.
+  if (expr->kind == Expr::Kind::matrix)
+    selector = const_cast<SelectorExpr*>(&static_cast<MatrixExpr&>(*expr).selector());
+  if (!selector) {
+    const bool subquery = expr->kind == Expr::Kind::subquery;
+    report(expr->begin, fmt::format("{} modifier {}", to_string(edges),
+                                    subquery ? "is not supported for subqueries" : "not implemented"));
+  } else if (selector->edges != Edges::plain && selector->edges != edges) {
+    report(expr->begin, "anchored and smoothed modifiers cannot be used together");
+  } else {
+    selector->edges = edges;
+  }
   expr->end = last_end_;
   return expr;
 }

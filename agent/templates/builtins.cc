@@ -35,11 +35,17 @@ bool comparable(const Value& v) {
   return !v.is<model::Labels>() && !v.is<Items>() && !v.is<Arguments>() && !v.is<Root>() && !v.is<Object>();
 }
 
-base::Result<bool> equal(const Value& a, const Value& b) {
+tl::unexpected<base::Error> mixed(const Value& a, const Value& b, const TemplateContext& context) {
+  const std::string text = "incompatible types for comparison";
+  if (context.compat == promql::Compat::v2) return wrong(text);
+  return wrong(fmt::format("{}: {} and {}", text, type_name(a), type_name(b)));
+}
+
+base::Result<bool> equal(const Value& a, const Value& b, const TemplateContext& context) {
   if (!is_nil(a) && !comparable(a)) return wrong(fmt::format("uncomparable type {}: {}", type_name(a), print_value(a)));
   const Basic ka = basic(a), kb = basic(b);
   if (is_nil(a) || is_nil(b)) return is_nil(a) && is_nil(b);
-  if (ka != kb) return wrong("incompatible types for comparison");
+  if (ka != kb) return mixed(a, b, context);
   switch (ka) {
     case Basic::boolean: return *a.as<bool>() == *b.as<bool>();
     case Basic::integer: return *a.as<std::int64_t>() == *b.as<std::int64_t>();
@@ -51,10 +57,10 @@ base::Result<bool> equal(const Value& a, const Value& b) {
   return false;  // pointers: two of them are never the same here
 }
 
-base::Result<bool> less(const Value& a, const Value& b) {
+base::Result<bool> less(const Value& a, const Value& b, const TemplateContext& context) {
   const Basic ka = basic(a), kb = basic(b);
   if (ka == Basic::other || kb == Basic::other) return wrong("invalid type for comparison");
-  if (ka != kb) return wrong("incompatible types for comparison");
+  if (ka != kb) return mixed(a, b, context);
   switch (ka) {
     case Basic::integer: return *a.as<std::int64_t>() < *b.as<std::int64_t>();
     case Basic::real: return *a.as<double>() < *b.as<double>();
@@ -63,39 +69,39 @@ base::Result<bool> less(const Value& a, const Value& b) {
   }
 }
 
-base::Result<bool> less_or_equal(const Value& a, const Value& b) {
-  TRY(const bool smaller, less(a, b));
+base::Result<bool> less_or_equal(const Value& a, const Value& b, const TemplateContext& context) {
+  TRY(const bool smaller, less(a, b, context));
   if (smaller) return true;
-  return equal(a, b);
+  return equal(a, b, context);
 }
 
-Answer eq(List a, const TemplateContext&) {
+Answer eq(List a, const TemplateContext& context) {
   if (a.size() == 1) return wrong("missing argument for comparison");
   for (std::size_t i = 1; i < a.size(); ++i) {
-    TRY(const bool same, equal(a[0], a[i]));
+    TRY(const bool same, equal(a[0], a[i], context));
     if (same) return Value(true);
   }
   return Value(false);
 }
-Answer ne(List a, const TemplateContext&) {
-  TRY(const bool same, equal(a[0], a[1]));
+Answer ne(List a, const TemplateContext& context) {
+  TRY(const bool same, equal(a[0], a[1], context));
   return Value(!same);
 }
-Answer lt(List a, const TemplateContext&) {
-  TRY(const bool yes, less(a[0], a[1]));
+Answer lt(List a, const TemplateContext& context) {
+  TRY(const bool yes, less(a[0], a[1], context));
   return Value(yes);
 }
-Answer le(List a, const TemplateContext&) {
-  TRY(const bool yes, less_or_equal(a[0], a[1]));
+Answer le(List a, const TemplateContext& context) {
+  TRY(const bool yes, less_or_equal(a[0], a[1], context));
   return Value(yes);
 }
 // As in Go the opposite of <= and of <, so that NaN is greater than everything.
-Answer gt(List a, const TemplateContext&) {
-  TRY(const bool yes, less_or_equal(a[0], a[1]));
+Answer gt(List a, const TemplateContext& context) {
+  TRY(const bool yes, less_or_equal(a[0], a[1], context));
   return Value(!yes);
 }
-Answer ge(List a, const TemplateContext&) {
-  TRY(const bool yes, less(a[0], a[1]));
+Answer ge(List a, const TemplateContext& context) {
+  TRY(const bool yes, less(a[0], a[1], context));
   return Value(!yes);
 }
 
@@ -213,9 +219,10 @@ Answer call(List a, const TemplateContext&) {
 
 // ---- printing and escaping ----
 
-// One string as it is, anything else as print would show it.
+// One string as it is, anything else as print would show it, but for a sample, which is no pointer here.
 std::string joined(List a) {
   if (a.size() == 1 && a[0].is<std::string>()) return *a[0].as<std::string>();
+  if (a.size() == 1 && a[0].is<Item>()) return print_value(a[0]).substr(1);
   return sprint(a);
 }
 

@@ -49,7 +49,9 @@ std::string print(const Value& value, const Directive& d, int depth);
 std::string bad_verb(const Value& value, const Directive& d) {
   const std::string mark = "%!" + d.verb_text + "(";
   if (value.is<Nil>() || value.is<Missing>()) return mark + "<nil>)";
-  return mark + type_name(value) + "=" + print_value(value) + ")";
+  Directive as_is = d;  // width and precision hold for what is shown of it
+  as_is.verb = 'v';
+  return mark + type_name(value) + "=" + print(value, as_is, 0) + ")";
 }
 
 std::string print_float(double v, const Value& value, Directive d) {

@@ -6,6 +6,7 @@ import base64
 import collections
 import concurrent.futures
 import http.client
+import re
 import resource
 import select
 import socket
@@ -225,6 +226,8 @@ def with_tls(where):
     with agent:
         def one(path):
             return ask(agent.port, path, context)
+        ours = re.search(r'url=(https?)://', agent.text())
+        assert ours and ours.group(1) == "https", "links of our own do not lead to TLS"
         scrape("TLS, nobody else", rounds, one)
         for number in (150, 1000) if FULL else (150,):
             with Crowd(number, tcp(agent.port, half)):

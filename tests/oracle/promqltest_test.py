@@ -181,6 +181,15 @@ def expected_text(evaluation):
     return None
 
 
+def expected_range(scripts, evaluation):
+    """Start and step of an instant query whose result is a range vector; None for all others."""
+    for line in evaluation["expect"]:
+        found = re.fullmatch(r"expect range vector from (\S+) to (\S+) step (\S+)", line)
+        if found:
+            return scripts.milliseconds(found.group(1)), scripts.milliseconds(found.group(3))
+    return None
+
+
 def annotation_problem(evaluation, answer):
     said = {"warn": answer.get("warnings", []), "info": answer.get("infos", [])}
     for kind, texts in said.items():
@@ -250,6 +259,9 @@ def questions(scripts, evaluation, storage):
         request = dict(base, kind="range", start=start / 1000, end=end / 1000, step=step / 1000)
         return [(request, lambda answer: range_problem(scripts, evaluation, answer, start, step))]
     at = scripts.milliseconds(evaluation["at"])
+    if (of_range := expected_range(scripts, evaluation)) is not None:
+        request = dict(base, kind="instant", time=at / 1000)
+        return [(request, lambda answer: range_problem(scripts, evaluation, answer, *of_range))]
     asked = [(dict(base, kind="instant", time=at / 1000), lambda answer: instant_problem(scripts, evaluation, answer))]
     relative = re.search(r"\b(start|end|range|step)\s*\(\s*\)", evaluation["expr"])
     if not relative and "ordered" not in evaluation["mods"] and expected_text(evaluation) is None:

@@ -22,8 +22,9 @@ import lib  # noqa: E402
 import newer_prometheus  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-# What is newer than the promtool of 3.x that we compare with, and stable in 3.14.
+# What is newer than the promtool of 3.x that we compare with, and stable in 3.16.
 NEWER = re.compile(r"first_over_time|experimental duration expression|unknown function with name \"(min_of|max_of)|"
+                   r"unexpected identifier \"(anchored|smoothed)\"|"
                    r"function \"(now|toDuration|urlQueryEscape)\" not defined")
 # 2.42 takes a null for a name or an expression that is called so.
 NULL_NAME = re.compile(r"(alert|record|expr): *(~|null)")
@@ -43,7 +44,8 @@ WRONG_EXPRESSIONS = ["", " ", "up ==", "rate(up)", "sum(", "up{", "foo bar", "ra
                      "double_exponential_smoothing(x[5m], 0.5, 0.5)", "histogram_avg(x)", "info(x)", "x{a=\"\\xff\"}", "x # comment", "x\n+\ny",
                      "((((x))))", "x{a=\"b\" c=\"d\"}", "1 == 2", "1 == bool 2", "x[5m:1m][3m:1m]", "-1 ^ x", "x{job=~\"\\\\C\"}", "x{a=~\"(?<n>b)\"}",
                      "sum(x) by (job) by (a)", "x ignoring (a) y", "a + on () group_left b", "a and on (x) group_left b", "min(x, y)", "day_of_year()",
-                     "pi()", "scalar(x)", "vector(x)", "timestamp(1)", "x == -Inf", "0b11", "1_000", "08", "1.", ".5", "0x", "1e", "5m", "x[5m1h]"]
+                     "pi()", "scalar(x)", "vector(x)", "timestamp(1)", "x == -Inf", "0b11", "1_000", "08", "1.", ".5", "0x", "1e", "5m", "x[5m1h]",
+                     "rate(x[5m] anchored)", "increase(x[5m] smoothed offset 1m)", "max_over_time(x[5m] anchored)", "x smoothed"]
 DURATIONS = ["5m", "1h", "30s", "1d", "1w", "1y", "100ms", "1h30m", "0s", "0"]
 WRONG_DURATIONS = ["5", "-1m", "1.5m", "m", "", "1h 30m", "5M", "1m1h", "x", "1ns", "10000y", "5m5m", " 5m", "+5m"]
 TEXTS = ["x", "{{ $labels.job }}", "{{ $value | humanize }}", "{{ with query \"up\" }}{{ . | first | value }}{{ end }}", "a: b", "", "100%", "yes",

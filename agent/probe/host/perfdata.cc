@@ -61,8 +61,8 @@ void parse_values(std::string_view rest, std::vector<PluginValue>& out) {
     if (!labelled) continue;
     std::string_view first = word.substr(0, word.find(';'));
     const auto number = base::take_number<double>(first);
-    // A comma is no decimal point: 0,23 is no number, and not 0 of the unit ",23".
-    const bool broken = !first.empty() && (first[0] == ',' || first[0] == '.');
+    // What is left is the unit, and none has digits, signs of numbers or quotes: 0,23 is no 0 of the unit ",23".
+    const bool broken = first.find_first_of("0123456789.,:_+-'\"") != std::string_view::npos;
     if (!number || !std::isfinite(*number) || broken) continue;
     value.value = *number;
     value.unit = first;

@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "http/framing.h"
 #include "probe/common/values.h"
 
 namespace probe {
@@ -128,29 +129,15 @@ bool HttpAnswer::take_header() {
   return true;
 }
 
-// RFC 9112, 6.3.
 bool HttpAnswer::choose_framing() {
-  bool chunked = false;
-  for (const auto& [name, value] : response_.headers) {
-    if (base::same_word(name, "Transfer-Encoding")) {
-      if (!base::same_word(value, "chunked"))
-        return fail(Reason::protocol_error, "uses a transfer encoding that was not offered: " + base::shown(value));
-      chunked = true;
-    } else if (base::same_word(name, "Content-Length")) {
-      if (value.empty()) continue;  // as Go and curl have it: as good as none
-      std::size_t length = 0;
-      if (!number(std::string_view(value), length) || length > static_cast<std::size_t>(INT64_MAX))
-        return fail(Reason::protocol_error, "sent a bad Content-Length: " + base::shown(value));
-      const auto declared = static_cast<std::int64_t>(length);
-      if (response_.content_length >= 0 && response_.content_length != declared)
-        return fail(Reason::protocol_error, "sent two different Content-Length headers");
-      response_.content_length = declared;
-    }
-  }
+  http::Framing framing;
+  std::string wrong = http::read_framing(response_.headers, framing);
+  response_.content_length = framing.length;
+  if (!wrong.empty()) return fail(Reason::protocol_error, std::move(wrong));
   const int status = response_.status;
   if (head_request_ || status == 101 || status == 204 || status == 304) {
     part_ = Part::nothing;
-  } else if (chunked) {
+  } else if (framing.chunked) {
     response_.content_length = -1;
     part_ = Part::chunk_size;
   } else if (response_.content_length >= 0) {

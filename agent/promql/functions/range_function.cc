@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "go/format.h"
 
 namespace promql {
@@ -9,6 +12,18 @@ namespace {
 
 bool looks_like_counter(std::string_view name) {
   return name.ends_with("_total") || name.ends_with("_sum") || name.ends_with("_count") || name.ends_with("_bucket");
+}
+
+// Which functions know what to do with the samples around a window.
+bool take_edges(Evaluation& evaluation, Edges edges, std::string_view function) {
+  static constexpr std::array<std::string_view, 5> kAnchored{"changes", "delta", "increase", "rate", "resets"};
+  static constexpr std::array<std::string_view, 3> kSmoothed{"delta", "increase", "rate"};
+  if (edges == Edges::plain) return true;
+  const std::span<const std::string_view> known =
+      edges == Edges::anchored ? std::span<const std::string_view>(kAnchored) : kSmoothed;
+  if (std::find(known.begin(), known.end(), function) != known.end()) return true;
+  return evaluation.fail(fmt::format("{} modifier can only be used with: {} - not with {}", to_string(edges),
+                                     fmt::join(known, ", "), function));
 }
 
 class RangeCallNode final : public Node {
@@ -35,7 +50,8 @@ class RangeCallNode final : public Node {
 
   bool begin(Evaluation& evaluation, const Steps& steps) override {
     seen_.restart();
-    return source_->begin(evaluation, steps) && Node::begin(evaluation, steps);
+    return take_edges(evaluation, source_->edges(), function_.name) && source_->begin(evaluation, steps) &&
+           Node::begin(evaluation, steps);
   }
 
   const SeriesTable& series() const override { return function_.keeps_name ? source_->series() : table_; }
@@ -44,6 +60,7 @@ class RangeCallNode final : public Node {
     out.clear();
     call_.t = t;
     call_.bounds = source_->bounds(t);
+    call_.edges = source_->edges();
     call_.compat = evaluation.options->compat;
     if (first_ && !first_->scalar(evaluation, t, call_.first)) return false;
     if (second_ && !second_->scalar(evaluation, t, call_.second)) return false;
@@ -113,7 +130,9 @@ class AbsentOverTime final : public Node {
     Node::forget();
     source_->forget();
   }
-  bool begin(Evaluation& evaluation, const Steps& steps) override { return source_->begin(evaluation, steps); }
+  bool begin(Evaluation& evaluation, const Steps& steps) override {
+    return take_edges(evaluation, source_->edges(), "absent_over_time") && source_->begin(evaluation, steps);
+  }
 
   bool vector(Evaluation& evaluation, std::int64_t t, Points& out) override {
     out.clear();

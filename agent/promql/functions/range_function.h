@@ -16,6 +16,7 @@ struct RangeCall {
   double second = 0;
   std::int64_t t = 0;  // evaluation time
   RangeSource::Bounds bounds{};
+  Edges edges = Edges::plain;
   Compat compat = Compat::v3;
   std::string problem;  // a kernel that returns false may say why; that ends the query
 };

@@ -17,6 +17,11 @@ enum class PerSecond { yes, no };
 // extrapolates below zero. 2.x looked for that zero before it limited the stretch, 2.51 and later after.
 template <Counter counter, PerSecond per_second>
 bool extrapolated(RangeCall& call, Window window, double& out) {
+  if (call.edges != Edges::plain) {
+    if (!change_between_edges(window, call.bounds, call.edges, counter == Counter::yes, out)) return false;
+    if constexpr (per_second == PerSecond::yes) out /= seconds(call.bounds.to - call.bounds.from);
+    return true;
+  }
   if (window.size() < 2) return false;
   const model::Sample& first = window.front();
   const model::Sample& last = window.back();
@@ -61,7 +66,9 @@ bool instantaneous(RangeCall&, Window window, double& out) {
   return true;
 }
 
-bool changes(RangeCall&, Window window, double& out) {
+bool changes(RangeCall& call, Window window, double& out) {
+  if (call.edges == Edges::anchored) window = anchored(window, call.bounds);
+  if (window.empty()) return false;
   double before = window.front().v;
   out = 0;
   for (const model::Sample& sample : window.subspan(1)) {
@@ -71,7 +78,9 @@ bool changes(RangeCall&, Window window, double& out) {
   return true;
 }
 
-bool resets(RangeCall&, Window window, double& out) {
+bool resets(RangeCall& call, Window window, double& out) {
+  if (call.edges == Edges::anchored) window = anchored(window, call.bounds);
+  if (window.empty()) return false;
   double before = window.front().v;
   out = 0;
   for (const model::Sample& sample : window.subspan(1)) {

@@ -43,6 +43,7 @@ void selector(const promql::SelectorExpr& expr, Json& json) {
       });
   });
   modifiers(expr.offset_ms, expr.at, json);
+  if (expr.edges != promql::Edges::plain) json.key(to_string(expr.edges)).boolean(true);
 }
 
 void matching(const promql::BinaryExpr& expr, Json& json) {

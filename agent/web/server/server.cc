@@ -331,6 +331,12 @@ Server::~Server() {
   if (rep_->workers) mg_stop(rep_->workers);
 }
 
+bool Server::speaks_tls(const std::string& web_config_file) {
+  if (web_config_file.empty()) return false;
+  const auto config = load_web_config(web_config_file);
+  return config && config->tls;
+}
+
 int Server::port() const { return rep_->port; }
 
 void Server::look_at_files() {

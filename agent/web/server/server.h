@@ -29,6 +29,9 @@ class Server {
   static base::Result<std::unique_ptr<Server>> start(ServerOptions options, SnapshotSlot& slot, Backend& backend);
   ~Server();  // waits for running requests, bounded
 
+  // Whether a server with this file is asked over TLS; false for a file that cannot be read.
+  static bool speaks_tls(const std::string& web_config_file);
+
   int port() const;
   // Reads the server's certificate again if its files changed; each second. Loop thread.
   void look_at_files();

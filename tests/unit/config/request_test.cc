@@ -11,6 +11,15 @@ TEST_CASE("a host is a name or an address, without a port") {
   for (const char* good : {"localhost", "db", "a.b.example.", "_srv.x", "10.0.0.7", "::1", "fe80::1%eth0",
                            "::ffff:10.0.0.1", "2130706433", "xn--bcher-kva.example"})
     CHECK_MESSAGE(config::host_complaint(good) == "", good);
+  for (const char* good : {"10.0.0.7", "255.255.255.255", "1", "12345", "10.example", "1.2.3.4.example", "a.b-1._c"})
+    CHECK_MESSAGE(config::host_complaint(good) == "", good);
+  for (const char* bad : {"300.1.1.1", "256.0.0.1", "1.2.3.4.5", "10.1", "1.2.3", "10.0.0.7.", "010.0.0.1"})
+    CHECK_MESSAGE(config::host_complaint(bad) == "looks like an IPv4 address, and is none", bad);
+  CHECK(config::host_complaint("a..b") == "has two dots side by side");
+  CHECK(config::host_complaint(std::string(63, 'a') + ".example") == "");
+  CHECK(config::host_complaint("x." + std::string(64, 'a')) == "has a part of more than 63 characters");
+  CHECK(config::url_complaint("http://300.1.1.1:80/", "http://x") ==
+        "has a host that looks like an IPv4 address, and is none");
   CHECK(config::host_complaint("") == "must not be empty");
   CHECK(config::host_complaint("db:5432") == "has a port behind it; host and port are two keys");
   CHECK(config::host_complaint("db:") == "has a port behind it; host and port are two keys");

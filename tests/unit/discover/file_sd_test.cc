@@ -147,6 +147,35 @@ TEST_CASE("JSON's two halves of a character are one, and half a one is as Go rea
   }
 }
 
+TEST_CASE("a file of JSON is one to its end, with strings where text is wanted, as for Prometheus") {
+  struct Row {
+    const char *text, *want;
+  };
+  for (const Row& row : {
+           Row{R"([{"targets": ["a:1"],}])", "t.json:1:22: is no JSON from here on\n"},
+           Row{"[{'targets': ['a:1']}]", "t.json:1:3: is no JSON from here on\n"},
+           Row{"[{\"targets\": [\"a:1\"]}]\n// the shop", "t.json:2:1: is no JSON from here on\n"},
+           Row{"- targets: [a:1]\n", "t.json:1:2: is no JSON from here on\n"},
+           Row{"[{\"targets\": [\"a:1\"], \"labels\": {\"a\": \"b\tc\"}}]", "t.json:1:41: is no JSON from here on\n"},
+           Row{"\xef\xbb\xbf[]",
+               "t.json:1:1: begins with a byte order mark, which is not for JSON: save the file without it\n"},
+           Row{R"([{"targets": ["a:1"], "labels": {"a": 5}}])",
+               "t.json:1:39: [0].labels.a: is no string: write it in quotes\n"},
+           Row{R"([{"targets": ["a:1"], "labels": {"a": true, "b": null}}])",
+               "t.json:1:39: [0].labels.a: is no string: write it in quotes\n"},
+           Row{R"([{"targets": [80]}])", "t.json:1:15: [0].targets: is no string: write it in quotes\n"},
+           Row{"[{\"targets\": [\"a:1\"], \"labels\": {\"a\": \"caf\xe9\"}}]", ""},
+       }) {
+    CAPTURE(row.text);
+    config::Errors errors;
+    const auto targets = discover::parse_targets(row.text, "t.json", errors);
+    CHECK(errors.text() == row.want);
+    if (*row.want != '\0') continue;
+    REQUIRE(targets.size() == 1);
+    CHECK(targets[0].labels.get("a") == "caf\xef\xbf\xbd");
+  }
+}
+
 TEST_CASE("a file that is empty from the start is a mistake as well") {
   Site site("{files: [a.json]}");
   site.folder.write("a.json", "");

@@ -327,6 +327,36 @@ TEST_CASE("a head is read as leniently as without a library") {
   CHECK(*http::find_header(response.headers, "X-Policy") == "a; b");
 }
 
+TEST_CASE("a head that is refused without a library is refused with it") {
+  struct Row {
+    std::string head;
+    const char* text;
+  };
+  for (const Row& row : {
+           Row{"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n", " sent a bad Content-Length: '2, 2'"},
+           Row{"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n", " sent a bad Content-Length: '+2'"},
+           Row{"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n", " sent a bad Content-Length: '0x2'"},
+           Row{"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n", " sent a bad Content-Length: "},
+           Row{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n",
+               " uses a transfer encoding that was not offered: 'chunked, chunked'"},
+           Row{"HTTP/1.1 200 OK\r\n: a\r\nContent-Length: 2\r\n", " sent a bad header line: ': a'"},
+           Row{"http/1.1 200 OK\r\nContent-Length: 2\r\n", " does not speak HTTP; it sent 'http/1.1 200 OK'"},
+           Row{"HTTP/1.1 200 OK\r\nX: " + std::string(300 * 1024, 'a') + "\r\n",
+               " sent a head with a line of more than 100 KiB"},
+       }) {
+    CAPTURE(row.text);
+    World world;
+    TcpPeer peer([&](PeerSocket& socket) {
+      socket.read_request();
+      socket.send(row.head + "\r\nok");
+      socket.wait_for_close();
+    });
+    const auto response = world.ask({.url = peer.url()});
+    CHECK(response.reason == Reason::protocol_error);
+    CHECK(has(response.text, row.text));
+  }
+}
+
 TEST_CASE("what is beyond the limit of a body fails the request, or is counted only") {
   World world;
   TcpPeer peer([](PeerSocket& socket) {

@@ -238,6 +238,8 @@ TEST_CASE("plugin output is a line and values in base units") {
            Row{"X | load=U other=1.5\n", "X", "other=1.5 ; "},
            Row{"X | rubbish =5 =6 ok=-2\n", "X", "ok=-2 ; "},
            Row{"X | load1=0,23;5 load5=1.2.3 ok=1.5\n", "X", "ok=1.5 ; "},
+           Row{"X | a=0x1F b=1'234 c=10:20 d=1_000 e=1,234.5 f=5-6 g=1\"2 h=5m2 i=1e3 j=-5ms\n", "X",
+               "i=1000 ; j=-0.005 seconds; "},
            Row{"X | a=1\nmore text | b=2\nc=3\n", "X", "a=1 ; b=2 ; c=3 ; "},
            Row{"", "", ""},
            Row{"|", "", ""},

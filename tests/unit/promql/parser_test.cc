@@ -42,7 +42,8 @@ TEST_CASE("needs() tells how far each selector looks back and ahead") {
        {Row{"up", 300, 0, false}, Row{"rate(up[10m])", 600, 0, false}, Row{"up offset 1m", 360, 0, false},
         Row{"up offset -10m", 0, 600, false}, Row{"rate(up[1m] offset -30s)", 30, 30, false},
         Row{"max_over_time(rate(up[5m])[1h:1m] offset 1m)", 3960, 0, false}, Row{"up @ 5", 300, 0, true},
-        Row{"sum_over_time(up[1m:] @ start())", 360, 0, true}}) {
+        Row{"sum_over_time(up[1m:] @ start())", 360, 0, true}, Row{"rate(up[10m] anchored)", 900, 0, false},
+        Row{"rate(up[10m] smoothed)", 900, 300, false}, Row{"up smoothed offset 1m", 360, 240, false}}) {
     CAPTURE(row.text);
     const promql::Parsed parsed = promql::parse(row.text);
     REQUIRE(parsed.ok());

@@ -151,6 +151,19 @@ TEST_CASE("title and range over a number are those of 3.x, or of 2.x") {
         failed("1:121: executing \"__alert_T\" at <3>: range can't iterate over 3"));
 }
 
+// By the promtool of Prometheus 3.5.3.
+TEST_CASE("a verb that does not fit shows the value at its width, and numbers have Go's rarer forms") {
+  check({
+      {"{{ printf \"%b|%b|%b\" 3.5 -1.0 0.0 }}", "7881299347898368p-51|-4503599627370496p-52|0p-1074"},
+      {"{{ printf \"%x|%X|%.1x|%x\" 1.5 1.5 1.0 1e300 }}", "0x1.8p+00|0X1.8P+00|0x1.0p+00|0x1.7e43c8800759cp+996"},
+      {"{{ printf \"%6f|%10.2f|%-6d|\" \"1a2\" \"1a2\" 1.5 }}",
+       "%!f(string=   1a2)|%!f(string=        1a)|%!d(float64=1.5   )|"},
+      {"{{ printf \"%q %q\" 3 65 }}", "'\\x03' 'A'"},
+      {"{{ html (query \"up\" | first) }}", "{map[__name__:up instance:node-1] 0}"},
+  });
+  CHECK(expand("{{ eq 1 1.0 }}", 42, promql::Compat::v2).ends_with("incompatible types for comparison>"));
+}
+
 TEST_CASE("text functions and escapes") {
   check({
       {"{{ toUpper \"café\" }} {{ toLower \"ÀB\" }} {{ title \"hello world\" }}", "CAFÉ àb Hello World"},
@@ -179,7 +192,10 @@ TEST_CASE("a mistake at run time is told in the text with its place, in Go's wor
                    "map[string]string; ExternalLabels map[string]string; ExternalURL string; Value float64 }"},
            Failure{"{{ lt $value 5 }}",
                    "1:115: executing \"__alert_T\" at <lt $value 5>: error calling lt: incompatible types for "
-                   "comparison"},
+                   "comparison: float64 and int"},
+           Failure{"{{ eq 1 \"a\" }}",
+                   "1:115: executing \"__alert_T\" at <eq 1 \"a\">: error calling eq: incompatible types for "
+                   "comparison: int and string"},
            Failure{"{{ $value | toUpper }}",
                    "1:124: executing \"__alert_T\" at <toUpper>: wrong type for value; expected string; got float64"},
            Failure{"{{ humanize }}",

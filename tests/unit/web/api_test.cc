@@ -345,6 +345,7 @@ TEST_CASE("a query comes back as Prometheus' tree, probes as its targets, and ru
             R"({"type":"matrixSelector","range":300000,"name":"up","matchers":[{"name":"job","value":"a","type":"=~"},)"
             R"({"name":"__name__","value":"up","type":"="}],"offset":60000,"timestamp":null,"startOrEnd":null}]},)"
             R"("param":null,"grouping":["service"],"without":false},)"));
+  CHECK(has("/api/v1/parse_query?query=rate(up%5B5m%5D+smoothed)", R"("startOrEnd":null,"smoothed":true})"));
   CHECK(handlers.get("/api/v1/parse_query?query=sum(").status == 400);
   CHECK(
       has("/api/v1/targets?scrapePool=order", R"("scrapePool":"order","scrapeUrl":"http://127.0.0.1:8081/healthz",)"));
