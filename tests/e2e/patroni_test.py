@@ -55,8 +55,8 @@ class Node(standby_members.Member):
         before = len(self.recoveries())
         told = lib.fettle("recover", "hand-over", f"--admin.socket={self.agent.admin}")
         assert told.returncode == 0, told
-        lib.wait_for("the recovery to end", lambda: len(self.recoveries()) > before and self.recoveries()[0]["state"] not in ("running", "waiting"),
-                     60, lambda: self.recoveries()[:1])
+        lib.wait_for("the recovery to end", lambda: len(self.recoveries()) > before and self.recoveries()[0]["ended"], 60,
+                     lambda: self.recoveries()[:1])
         return json.dumps(self.recoveries()[0])
 
     def recoveries(self):
