@@ -6,16 +6,16 @@
 
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
-#include "fakes/probe_trial.h"
 #include "encoding/mysql_packet.h"
+#include "fakes/probe_trial.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-using model::Reason;
 using encoding::mysql::little_endian;
 using encoding::mysql::packet;
+using model::Reason;
 
 const std::string kSalt = "abcdefgh12345678ijkl";
 
