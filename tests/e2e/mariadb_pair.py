@@ -75,13 +75,14 @@ CREATE TABLE shop.big (data LONGBLOB);
 CREATE USER shop@'127.0.0.1';
 GRANT SELECT, INSERT ON shop.* TO shop@'127.0.0.1';
 """
-# As an administrator's that ends the server by way of its host: it knows the process, and answers when that is gone.
+# As an administrator's that ends the server by way of its host: it knows the process, and answers when that is
+# gone, with all its threads: the first may end before the others.
 FENCE = """#!/bin/sh
 echo "$FETTLE_NODE" >> {top}/fenced
 [ -e {top}/no-fence ] && exit 1
 pid=$(cat {top}/$FETTLE_NODE/pid) || exit 1
 kill -KILL $pid 2>/dev/null
-while grep -qs '^State:.[^Z]' /proc/$pid/status; do sleep 0.02; done
+while ls /proc/$pid/task 2>/dev/null | grep -qv "^$pid\$" || grep -qs '^State:.[^Z]' /proc/$pid/status; do sleep 0.02; done
 exit 0
 """
 # A new copy. All servers come from one folder, and the primary has all since then in its log.
@@ -89,7 +90,7 @@ REJOIN = """#!/bin/sh
 echo "$FETTLE_NODE from $FETTLE_PRIMARY_NODE" >> {top}/rejoined
 where={top}/$FETTLE_NODE
 pid=$(cat $where/pid) && kill -KILL $pid
-while grep -qs '^State:.[^Z]' /proc/$pid/status; do sleep 0.02; done
+while ls /proc/$pid/task 2>/dev/null | grep -qv "^$pid\$" || grep -qs '^State:.[^Z]' /proc/$pid/status; do sleep 0.02; done
 rm -rf $where/data && cp -a {template} $where/data && touch $where/start
 """
 OWNER = ["--user=root"] if os.geteuid() == 0 else []
