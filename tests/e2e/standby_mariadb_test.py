@@ -60,6 +60,10 @@ def promotions(etcd, title, fail, tls=False):
         site.never_two(turns)
         moved = (site.top / "moved").read_text().split()
         assert [name for i, name in enumerate(moved) if i == 0 or moved[i - 1] != name] == turns, moved
+        page = lib.get(a.agent.url + "/")
+        assert all(words in page for words in ("Hot standbys", "semi-synchronous with 1", "Last promotion")), page
+        told = lib.fettle("dr", f"--admin.socket={a.agent.admin}")
+        assert told.returncode == 0 and f"{a.name}, 1 replica" in told.stdout, told
         cuts = lib.percentiles(times)
         copies = (site.top / "rejoined").read_text().count("\n") if (site.top / "rejoined").exists() else 0
         return (f"{title}: {len(times)} promotions, to the next write {cuts[0.5]:.2f} s (median), {max(times):.2f} s (longest); "

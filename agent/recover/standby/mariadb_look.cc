@@ -95,11 +95,20 @@ std::string own_transaction(const Row& row) {
   return "";
 }
 
+// A replica that was the primary asks for what comes after its own last transaction, and both threads run until the new
+// primary says that it does not have that. Only what has come from another server shows that it follows.
+bool has_heard(const Answer& replication, const Row& row) {
+  const auto received = read_gtids(mariadb_field(replication, "Gtid_IO_Pos"));
+  return received.empty() || std::any_of(received.begin(), received.end(), [&row](const auto& each) {
+           return fmt::to_string(each.second.server) != row[column::server_id];
+         });
+}
+
 void read_replication(const Answer& answer, const Row& row, ServerLook& look) {
   const std::string io = mariadb_field(answer, "Slave_IO_Running"), sql = mariadb_field(answer, "Slave_SQL_Running");
   const std::string io_error = base::foreign_text(mariadb_field(answer, "Last_IO_Error"), kShown);
   const auto io_errno = base::read_number<int>(mariadb_field(answer, "Last_IO_Errno")).value_or(0);
-  look.link_up = io == "Yes" && sql == "Yes";
+  look.link_up = io == "Yes" && sql == "Yes" && has_heard(answer, row);
   look.stopped = io == "No" && io_errno == 0;
   look.follows = base::foreign_text(
       fmt::format("{}:{}", mariadb_field(answer, "Master_Host"), mariadb_field(answer, "Master_Port")), kShown);

@@ -223,6 +223,9 @@ TEST_CASE("MariaDB: a look reads what the server says, and is none without that"
   CHECK(second.follows == "10.0.0.1:3306");
   CHECK(second.behind == 3);
   CHECK_FALSE(of_replica([](Row&, Row& two) { two[4] = "No"; }).link_up);
+  CHECK_FALSE(of_replica([](Row&, Row& two) { two[8] = "0-98-14"; }).link_up);  // what it had as the primary
+  CHECK(of_replica([](Row&, Row& two) { two[8] = "0-98-14,1-97-1"; }).link_up);
+  CHECK(of_replica([](Row&, Row& two) { two[8] = ""; }).link_up);
   CHECK(of_replica([](Row&, Row& two) { two[3] = "No"; }).stopped);
   CHECK_FALSE(of_replica([](Row&, Row& two) { two[3] = "Connecting"; }).stopped);
   CHECK_FALSE(of_replica([](Row&, Row& two) { two[7] = "No"; }).unfit.empty());
