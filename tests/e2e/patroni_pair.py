@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import urllib.error
 import urllib.request
 
@@ -55,6 +56,18 @@ class Member:
                 return error.code, json.load(error)
             return error.code, None
 
+    def server(self):
+        """Its process; None if there is none."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int((self.where / "data/postmaster.pid").read_text().split()[0])
+        return None
+
+    def end_server(self, number=signal.SIGQUIT):
+        """Patroni, when it is killed, leaves it behind."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.server():
+                os.kill(self.server(), number)
+
     def is_primary(self):
         with contextlib.suppress(OSError):
             return self.get("/primary")[0] == 200
@@ -74,6 +87,7 @@ def cluster(top, endpoints):
         top.chmod(0o755)
         a, b = members = [Member(top, name, endpoints) for name in "ab"]
         for member, ready in ((a, a.is_primary), (b, b.is_replica)):
+            stack.callback(member.end_server)
             stack.enter_context(member.process)
             lib.wait_for(f"{member.name} to be ready", ready, 60, lambda m=member: m.process.text()[-2000:])
         yield members
