@@ -19,11 +19,14 @@ using recover::ElectionView;
 
 constexpr const char* kNoStore = "no store of a fleet is configured";
 constexpr std::size_t kLongest = 256;  // of a name that another agent wrote
+constexpr std::size_t kMostNames = 16;
 
 // No group of a fleet is called so.
 std::string prefix_of(const std::string& service) { return fmt::format("_standby/{}/", base::percent_encode(service)); }
 std::string right_key(const std::string& service) { return prefix_of(service) + "primary"; }
 std::string record_key(const std::string& service) { return prefix_of(service) + "record"; }
+
+std::string seen_prefix(const std::string& service) { return prefix_of(service) + "seen/"; }
 
 template <typename T>
 ElectionAnswer answer_of(const cluster::Answer<T>& answer) {
@@ -33,6 +36,18 @@ ElectionAnswer answer_of(const cluster::Answer<T>& answer) {
   return {kind, answer.text};
 }
 
+recover::StandbyObservation observation_of(const cluster::Entry& entry, const std::string& lease) {
+  const json value = encoding::read_json(entry.value);
+  recover::StandbyObservation out;
+  out.node = base::foreign_text(encoding::text_of(encoding::member(value, "node")), kLongest);
+  out.mine = !lease.empty() && entry.lease == lease;
+  if (const json& names = encoding::member(value, "unreached"); names.is_array())
+    for (const json& name : names)
+      if (out.unreached.size() < kMostNames)
+        out.unreached.push_back(base::foreign_text(encoding::text_of(name), kLongest));
+  return out;
+}
+
 ElectionView view_of(const std::string& service, const cluster::Answer<cluster::Reading>& answer,
                      const std::string& lease) {
   ElectionView out;
@@ -40,6 +55,7 @@ ElectionView view_of(const std::string& service, const cluster::Answer<cluster::
   out.trouble = answer.text;
   if (!out.known) return out;
   for (const cluster::Entry& entry : answer.value.entries) {
+    if (entry.key.starts_with(seen_prefix(service))) out.observations.push_back(observation_of(entry, lease));
     if (entry.key != right_key(service)) continue;
     const json value = encoding::read_json(entry.value);
     out.right = {base::foreign_text(encoding::text_of(encoding::member(value, "node")), kLongest),
@@ -100,6 +116,17 @@ loop::Handle StandbyElection::write(const std::string& service, const recover::S
   if (store == nullptr) return without_store(std::move(done));
   return store->write(record_key(service), recover::to_json(record), revision,
                       [done = std::move(done)](const auto& answer) { done(answer_of(answer)); });
+}
+
+loop::Handle StandbyElection::observe(const std::string& service, const std::vector<std::string>& unreached,
+                                      std::function<void(ElectionAnswer)> done) {
+  cluster::Store* store = link_.store();
+  if (store == nullptr || !holds()) return without_store(std::move(done));
+  const std::string& node = link_.fleet()->node();
+  const std::string value =
+      json{{"node", node}, {"unreached", unreached}}.dump(-1, ' ', false, json::error_handler_t::replace);
+  return store->take(seen_prefix(service) + base::percent_encode(node), value, link_.fleet()->lease(),
+                     [done = std::move(done)](const auto& answer) { done(answer_of(answer)); });
 }
 
 }  // namespace app

@@ -20,6 +20,8 @@ class StandbyElection final : public recover::Election {
   loop::Handle drop(const std::string& service, std::function<void(recover::ElectionAnswer)> done) override;
   loop::Handle write(const std::string& service, const recover::StandbyRecord& record, std::uint64_t revision,
                      std::function<void(recover::ElectionAnswer)> done) override;
+  loop::Handle observe(const std::string& service, const std::vector<std::string>& unreached,
+                       std::function<void(recover::ElectionAnswer)> done) override;
 
  private:
   loop::Handle without_store(std::function<void(recover::ElectionAnswer)> done);

@@ -35,9 +35,10 @@ std::string state_of(const recover::ServerLook& look) {
   return look.syncing ? "replica, syncing" : look.link_up ? "replica" : "replica, link down";
 }
 
-// What only PostgreSQL tells, for a person.
+// What not all kinds tell, for a person.
 std::string detail_of(const recover::ServerLook& look) {
-  if (!look.answers || look.timeline == 0) return look.trouble;
+  if (!look.answers) return look.trouble;
+  if (look.timeline == 0) return look.detail;
   std::string out = fmt::format("timeline {}", look.timeline);
   if (look.primary && look.synchronous)
     out += look.sync.empty() ? ", waits for a synchronous standby that is not there"
@@ -50,18 +51,25 @@ std::string detail_of(const recover::ServerLook& look) {
 // How far the replicas are behind the primary, as it was seen in the same look.
 void add_lag(Families& families, const recover::StandbyStatus& standby, const model::Labels& labels) {
   const auto& looks = standby.facts.looks;
+  const bool transactions = standby.spec->kind == recover::StandbyKind::mariadb;
   const auto primary = std::find_if(looks.begin(), looks.end(),
                                     [](const auto& look) { return look.second.answers && look.second.primary; });
   for (const auto& [member, look] : looks) {
     if (!look.answers || look.primary) continue;
     const model::Labels of = labels.with("member", member);
-    if (primary != looks.end())
+    const auto behind = primary == looks.end()
+                            ? 0.0
+                            : static_cast<double>(std::max<std::int64_t>(primary->second.offset - look.offset, 0));
+    if (primary != looks.end() && transactions)
+      families.add("fettle_standby_lag_transactions",
+                   "Transactions that a MariaDB replica has not received of what its primary had.", of, behind);
+    else if (primary != looks.end())
       families.add("fettle_standby_lag_bytes",
                    "Bytes of the replication stream that a replica has not received of what its primary had.", of,
-                   static_cast<double>(std::max<std::int64_t>(primary->second.offset - look.offset, 0)));
-    if (look.timeline != 0)
+                   behind);
+    if (look.timeline != 0 || look.behind)
       families.add("fettle_standby_lag_seconds",
-                   "Time since the last change that a PostgreSQL standby has replayed; 0 if it lacks none.", of,
+                   "How long a PostgreSQL or MariaDB replica is behind with replaying; 0 if it lacks nothing.", of,
                    look.behind.value_or(0));
   }
 }
@@ -79,6 +87,7 @@ std::vector<web::StandbyPage> standby_pages(const std::vector<recover::StandbySt
     const recover::ElectionView& seen = standby.facts.seen;
     if (seen.known && seen.right) page.holder = seen.right->node, page.fence = seen.right->fence;
     if (seen.record) page.primary = seen.record->primary, page.must_rejoin = seen.record->must_rejoin;
+    if (seen.record && seen.record->promoted != base::WallTime{}) page.promoted = seen.record->promoted;
     for (const auto& [member, server] : standby.spec->members) {
       web::StandbyPage::Member& row = page.members.emplace_back();
       row.node = member;

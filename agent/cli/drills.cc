@@ -84,7 +84,7 @@ std::string against(const Json& row, const char* wanted, const Json& proof, cons
 }
 
 int show_dr(const StatusOptions& options, const Json& data) {
-  Table table({"SERVICE", "DRILL", "BACKUP", "LAST PROVEN", "RPO", "RTO", "FINDINGS"});
+  Table table({"SERVICE", "STANDBY", "LAST PROMOTION", "DRILL", "BACKUP", "LAST PROVEN", "RPO", "RTO", "FINDINGS"});
   bool any = false;
   for (const Json& row : list_of(data, "services")) {
     const Json& proof = proof_of(row);
@@ -94,11 +94,16 @@ int show_dr(const StatusOptions& options, const Json& data) {
     any = any || !findings.empty();
     const std::string backup = text_of(row, "backup");
     const bool drilled = !backup.empty();
-    table.add({text_of(row, "service"), drilled ? text_of(row, "drill") : "-", drilled ? backup : "-",
-               drilled ? or_never(text_of(proof, "at")) : "-", against(row, "rpoWanted", proof, "dataAgeSeconds"),
-               against(row, "rtoWanted", proof, "restoreSeconds"),
-               findings.empty() ? Cell{drilled ? "none" : "-", drilled ? Tone::good : Tone::plain}
-                                : Cell{findings, Tone::bad}});
+    static const Json none = Json::object();
+    const bool replicated = row.contains("standby");
+    const Json& standby = replicated ? mapping_of(row, "standby") : none;
+    table.add({text_of(row, "service"), replicated ? text_of(standby, "summary") : "-",
+               replicated ? or_never(text_of(standby, "promoted")) : "-", drilled ? text_of(row, "drill") : "-",
+               drilled ? backup : "-", drilled ? or_never(text_of(proof, "at")) : "-",
+               against(row, "rpoWanted", proof, "dataAgeSeconds"), against(row, "rtoWanted", proof, "restoreSeconds"),
+               findings.empty()
+                   ? Cell{drilled || replicated ? "none" : "-", drilled || replicated ? Tone::good : Tone::plain}
+                   : Cell{findings, Tone::bad}});
   }
   if (!options.json) base::print(stdout, "{}", table.render(colour_of_stdout()));
   return any ? 1 : 0;

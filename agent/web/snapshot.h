@@ -188,11 +188,12 @@ struct StandbyPage {
     std::string text;
   };
   std::string service, mode;
-  std::string is;           // what the server here is or does
-  std::string move;         // what is done next; "none": nothing
-  std::string primary;      // node, by the record; "": none was ever elected
-  std::string holder;       // node that has the right now; "": none, or it is not known
-  std::uint64_t fence = 0;  // of the right
+  std::string is;                            // what the server here is or does
+  std::string move;                          // what is done next; "none": nothing
+  std::string primary;                       // node, by the record; "": none was ever elected
+  std::string holder;                        // node that has the right now; "": none, or it is not known
+  std::uint64_t fence = 0;                   // of the right
+  std::optional<base::WallTime> promoted{};  // by the record: the last promotion
   std::vector<std::string> must_rejoin{};
   std::vector<Member> members{};
   std::vector<Gate> gates{};  // the first that is not open is why nothing is done

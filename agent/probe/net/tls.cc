@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/request.h"
+#include "encoding/mysql_packet.h"
 #include "loop/scheduler.h"
 #include "net/tls/peer_chain.h"
 #include "net/tls/tls.h"
@@ -16,11 +17,11 @@
 #include "probe/net/certificate_age.h"
 #include "probe/net/connect_probe.h"
 #include "probe/registry.h"
-#include "probe/server/mysql_protocol.h"
 
 namespace probe {
 namespace {
 
+namespace mysql = encoding::mysql;
 using model::Outcome;
 using model::Reason;
 

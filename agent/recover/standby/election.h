@@ -45,6 +45,14 @@ struct StandbyRight {
   bool operator==(const StandbyRight&) const = default;
 };
 
+// What the agent of a member has said, under its lease: the members whose servers it does not reach.
+struct StandbyObservation {
+  std::string node;
+  bool mine = false;
+  std::vector<std::string> unreached{};
+  bool operator==(const StandbyObservation&) const = default;
+};
+
 struct ElectionView {
   bool known = false;
   std::string trouble{};  // of one that is not known
@@ -52,6 +60,7 @@ struct ElectionView {
   std::optional<StandbyRecord> record{};
   bool unreadable = false;     // there is a record, and it is none of ours
   std::uint64_t revision = 0;  // of the record; 0: there is none
+  std::vector<StandbyObservation> observations{};
 };
 
 enum class Elected { yes, no, unknown };
@@ -74,6 +83,9 @@ class Election {
   // no: it is not at `revision` any more.
   virtual loop::Handle write(const std::string& service, const StandbyRecord& record, std::uint64_t revision,
                              std::function<void(ElectionAnswer)> done) = 0;
+  // For the others: it holds as long as the lease does, or until it is told again.
+  virtual loop::Handle observe(const std::string& service, const std::vector<std::string>& unreached,
+                               std::function<void(ElectionAnswer)> done) = 0;
 };
 
 }  // namespace recover

@@ -25,6 +25,8 @@ constexpr std::array kGates{
     std::pair{Gate::managed_by_repmgr, std::string_view("managed_by_repmgr")},
     std::pair{Gate::managed_by_pg_auto_failover, std::string_view("managed_by_pg_auto_failover")},
     std::pair{Gate::managed_by_cloudnative_pg, std::string_view("managed_by_cloudnative_pg")},
+    std::pair{Gate::managed_by_galera, std::string_view("managed_by_galera")},
+    std::pair{Gate::managed_by_maxscale, std::string_view("managed_by_maxscale")},
     std::pair{Gate::primary_lease_alive, std::string_view("primary_lease_alive")},
     std::pair{Gate::another_is_elected, std::string_view("another_is_elected")},
     std::pair{Gate::primary_answers, std::string_view("primary_answers")},
@@ -37,9 +39,12 @@ constexpr std::array kGates{
     std::pair{Gate::candidate_lag, std::string_view("candidate_lag")},
     std::pair{Gate::another_is_ahead, std::string_view("another_is_ahead")},
     std::pair{Gate::cooldown, std::string_view("cooldown")},
+    std::pair{Gate::too_few_observers, std::string_view("too_few_observers")},
     std::pair{Gate::fence_not_proven, std::string_view("fence_not_proven")},
+    std::pair{Gate::vetoed, std::string_view("vetoed")},
     std::pair{Gate::not_approved, std::string_view("not_approved")},
     std::pair{Gate::restarted_without_aof, std::string_view("restarted_without_aof")},
+    std::pair{Gate::restarted_not_durable, std::string_view("restarted_not_durable")},
     std::pair{Gate::no_candidate, std::string_view("no_candidate")},
     std::pair{Gate::no_rejoin_program, std::string_view("no_rejoin_program")}};
 
@@ -59,6 +64,10 @@ constexpr std::array kManagers{
             "pg_auto_failover manages the server of {} and promotes by itself"},
     Manager{"cloudnative_pg", Gate::managed_by_cloudnative_pg,
             "the operator CloudNativePG manages the server of {} and promotes by itself"},
+    Manager{"galera", Gate::managed_by_galera,
+            "the server of {} is part of a Galera cluster, in which each one takes writes"},
+    Manager{"maxscale", Gate::managed_by_maxscale,
+            "a MaxScale has its lock at the server of {} and promotes by itself"},
 };
 
 bool started_closed(const StandbyFacts& facts) {
@@ -116,22 +125,26 @@ void judge_own(Judgements& all, const StandbyFacts& facts) {
   // One that takes writes goes on while its first probe has not run.
   const bool up = facts.health == model::Health::up ||
                   (facts.health == model::Health::unknown && look.primary && takes_writes(look));
-  const bool ready = look.answers && !look.loading && !look.syncing && up && look.may_promote;
+  const bool ready = look.answers && !look.loading && !look.syncing && up && look.unfit.empty();
   say(all, Gate::candidate_not_ready, ready,
-      ready           ? "the server here answers and its service is not down"
-      : !look.answers ? "the server here does not answer: " + look.trouble
-      : look.loading  ? "the server here is loading its data"
-      : look.syncing  ? "the server here is taking over the whole data of its primary"
-      : !look.may_promote
-          ? "the agent's role may not promote the server here: GRANT EXECUTE ON FUNCTION pg_promote TO it"
-          : fmt::format("the service is {} here", model::to_string(facts.health)));
+      ready                 ? "the server here answers and its service is not down"
+      : !look.answers       ? "the server here does not answer: " + look.trouble
+      : look.loading        ? "the server here is loading its data"
+      : look.syncing        ? "the server here is taking over the whole data of its primary"
+      : !look.unfit.empty() ? "the server here cannot be the primary: " + look.unfit
+                            : fmt::format("the service is {} here", model::to_string(facts.health)));
   if (facts.spec.closes())
     say(all, Gate::starts_open, started_closed(facts),
         started_closed(facts)
             ? "the server here was started closed to writes"
-            : fmt::format("the server here was not started with min-replicas-to-write {} in its file: one that is "
-                          "started again would take writes by itself",
-                          kClosedReplicas));
+            : fmt::format("the server here was not started with {} in its file: one that is started again would take "
+                          "writes by itself",
+                          facts.spec.kind == StandbyKind::mariadb
+                              ? std::string("read_only=1")
+                              : fmt::format("min-replicas-to-write {}", kClosedReplicas)));
+  if (!look.diverged.empty())
+    say(all, Gate::other_timeline, false,
+        "the server here has transactions that its primary has not: " + look.diverged);
 }
 
 void judge_cooldown(Judgements& all, const StandbyFacts& facts, const StandbyRecord& record) {
@@ -208,8 +221,8 @@ void judge_data(Judgements& all, const StandbyFacts& facts, const StandbyRecord&
   judge_timeline(all, facts, record);
   const std::int64_t lag = std::max<std::int64_t>(known.offset - look.offset, 0);
   say(all, Gate::candidate_lag, known.known && lag <= facts.spec.max_lag,
-      known.known ? fmt::format("the server here lacks {} bytes of what the primary was seen to have; max_lag is {}",
-                                lag, facts.spec.max_lag)
+      known.known ? fmt::format("the server here lacks {} {} of what the primary was seen to have; max_lag is {}", lag,
+                                facts.spec.unit(), facts.spec.max_lag)
                   : "how far the server here is behind is not known");
   Judgements others;
   for (const auto& [member, address] : facts.spec.members) {
@@ -222,8 +235,8 @@ void judge_data(Judgements& all, const StandbyFacts& facts, const StandbyRecord&
     else if (!other.primary &&
              (other.timeline > timeline_of(facts) || (other.timeline == look.timeline && other.offset > look.offset)))
       say(others, Gate::another_is_ahead, false,
-          fmt::format("the server of {} goes first: it has {} bytes, the one here {}", member, other.offset,
-                      look.offset));
+          fmt::format("the server of {} goes first: it has {} {}, the one here {}", member, other.offset,
+                      facts.spec.unit(), look.offset));
   }
   std::move(others.begin(), others.end(), std::back_inserter(all));
 }
@@ -239,6 +252,32 @@ bool closed_by_its_agent(const StandbyFacts& facts, const StandbyRecord& record)
   return record.state == StandbyState::released && (record.starts_closed || !facts.spec.closes());
 }
 
+namespace {
+
+// A server that answers others is not frozen or gone, and the fault is between this node and it.
+void judge_observers(Judgements& all, const StandbyFacts& facts, const StandbyRecord& record) {
+  std::vector<std::string> agree;
+  if (!look_at(facts, record.primary).answers) agree.push_back(facts.node);
+  for (const StandbyObservation& each : facts.seen.observations)
+    if (each.node != facts.node && each.node != record.primary && facts.spec.members.contains(each.node) &&
+        std::find(each.unreached.begin(), each.unreached.end(), record.primary) != each.unreached.end())
+      agree.push_back(each.node);
+  const auto wanted = static_cast<std::size_t>(facts.spec.observers);
+  say(all, Gate::too_few_observers, agree.size() >= wanted,
+      fmt::format("{} of the {} agents that must not reach the server of {} do not: {}", agree.size(), wanted,
+                  record.primary, agree.empty() ? "none" : fmt::format("{}", fmt::join(agree, ", "))));
+}
+
+}  // namespace
+
+void judge_veto(Judgements& all, const StandbyFacts& facts) {
+  if (facts.spec.veto.empty()) return;
+  const bool vetoed = facts.memory.vetoed != base::Instant{} && facts.now < facts.memory.vetoed + kProveAgain;
+  say(all, Gate::vetoed, !vetoed,
+      vetoed ? fmt::format("the veto program forbids it, and is asked again: {}", facts.memory.veto)
+             : "the veto program is asked before the fence");
+}
+
 void judge_primary(Judgements& all, const StandbyFacts& facts, const StandbyRecord& record) {
   const ServerLook& look = look_at(facts, record.primary);
   say(all, Gate::primary_answers, !takes_writes(look),
@@ -248,6 +287,7 @@ void judge_primary(Judgements& all, const StandbyFacts& facts, const StandbyReco
     if (member != facts.node && member != record.primary && takes_writes(other))
       say(all, Gate::two_primaries, false, fmt::format("the server of {} takes writes without a right to", member));
   const bool by_itself = closed_by_own_word(facts, record) || closed_by_its_agent(facts, record);
+  if (!by_itself && facts.spec.observers > 1) judge_observers(all, facts, record);
   const bool failed =
       facts.memory.fence_failed != base::Instant{} && facts.now < facts.memory.fence_failed + kProveAgain;
   const bool could = (by_itself || !facts.spec.fence.empty()) && !failed;
@@ -278,10 +318,13 @@ Judgements judge_resume(const StandbyFacts& facts, const StandbyRecord& record) 
                    : "the server here was made a replica by others");
   if (again) judge_timeline(all, facts, record);
   const bool same = look.run_id == record.run_id;
-  say(all, Gate::restarted_without_aof, same || look.durable,
+  const bool aof = facts.spec.kind != StandbyKind::mariadb;
+  say(all, aof ? Gate::restarted_without_aof : Gate::restarted_not_durable, same || look.durable,
       same           ? "the server here is the process that was the primary"
-      : look.durable ? "the server here was restarted with its append-only file"
-                     : "the server here was restarted without an append-only file: a replica may have more than it");
+      : look.durable ? fmt::format("the server here was restarted with {}", aof ? "its append-only file" : "all it had")
+      : aof          ? "the server here was restarted without an append-only file: a replica may have more than it"
+            : "the server here was restarted without sync_binlog=1 and innodb_flush_log_at_trx_commit=1: a replica may "
+              "have more than it");
   return all;
 }
 

@@ -28,6 +28,8 @@ void judge_people(Judgements& all, const StandbyFacts& facts);
 Judgements judge_manager(const StandbyFacts& facts);
 // What the own server must be like before it may ever be a primary.
 void judge_own(Judgements& all, const StandbyFacts& facts);
+// By what the veto program has said.
+void judge_veto(Judgements& all, const StandbyFacts& facts);
 void judge_cooldown(Judgements& all, const StandbyFacts& facts, const StandbyRecord& record);
 // Whether the own server has what the primary had, and no other one has more.
 void judge_data(Judgements& all, const StandbyFacts& facts, const StandbyRecord& record);

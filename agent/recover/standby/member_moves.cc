@@ -45,6 +45,7 @@ os::Command StandbyMemberRun::program(const std::vector<std::string>& argv, cons
                          {"FETTLE_SERVICE", spec_->service},
                          {"FETTLE_NODE", member},
                          {"FETTLE_ADDRESS", address_of(member)},
+                         {"FETTLE_CANDIDATE", node_},
                          {"FETTLE_FENCE", fmt::to_string(seen_.right ? seen_.right->fence : 0)}};
   if (seen_.record && seen_.record->primary != member) {
     command.environment.emplace("FETTLE_PRIMARY_NODE", seen_.record->primary);
@@ -129,6 +130,20 @@ void StandbyMemberRun::drop() {
 // By its own word: it becomes a replica of the server here, which no late command opens; or it is one already. By its
 // agent's, which has closed it and has written that. Or by a program's.
 void StandbyMemberRun::prove_fence() {
+  if (spec_->veto.empty()) return fence_now();
+  step_ = context_.spawner.spawn(program(spec_->veto, seen_.record->primary),
+                                 [this](const base::Result<os::Finished>& finished) {
+                                   const std::string trouble = failure_of(spec_->veto.front(), finished);
+                                   if (trouble.empty()) return fence_now();
+                                   memory_.vetoed = context_.scheduler.now();
+                                   memory_.veto = trouble;
+                                   callbacks_.on_event(spec_->service, "vetoed: " + trouble);
+                                   failed("vetoed: " + trouble);
+                                 });
+}
+
+void StandbyMemberRun::fence_now() {
+  if (!context_.election.holds()) return failed("the lease was lost while the veto program ran");
   const std::string& old = seen_.record->primary;
   const StandbyFacts now = facts();
   if (closed_by_own_word(now, *seen_.record)) {
@@ -141,7 +156,7 @@ void StandbyMemberRun::prove_fence() {
     if (!spec_->closes()) return then("");
     std::optional<StandbyServers::Closing> closing;
     if (!looks_.at(old).gate) closing.emplace();
-    step_ = servers_->follow(spec_->members.at(old), spec_->members.at(node_), closing, then);
+    step_ = servers_->demote(spec_->members.at(old), spec_->members.at(node_), closing, then);
     return;
   }
   if (closed_by_its_agent(now, *seen_.record))
@@ -258,7 +273,7 @@ void StandbyMemberRun::released(const std::string& how) {
 }
 
 void StandbyMemberRun::follow() {
-  if (!spec_->closes()) return run_rejoin();
+  if (!spec_->closes() || !own().diverged.empty()) return run_rejoin();
   const StandbyMember& primary = spec_->members.at(seen_.record->primary);  // decide() has seen that it is one
   std::optional<StandbyServers::Closing> gate;
   if (!own().gate) gate = closing();

@@ -110,6 +110,17 @@ base::Result<std::string> StandbyMemberRun::approve() {
   return fmt::format("{} may go on within {}", spec_->service, base::format_duration(Standbys::kApproved));
 }
 
+// The others hear which servers this agent does not reach, as soon as that is another list.
+void StandbyMemberRun::observe() {
+  if (spec_->observers < 2 || !seen_.known || !context_.election.holds()) return;
+  std::vector<std::string> unreached;
+  for (const auto& [member, look] : looks_)
+    if (!look.answers) unreached.push_back(member);
+  for (const StandbyObservation& each : seen_.observations)
+    if (each.mine && each.node == node_ && each.unreached == unreached) return;
+  observing_ = context_.election.observe(spec_->service, unreached, [](const ElectionAnswer&) {});
+}
+
 // ---- what is done
 
 void StandbyMemberRun::act() {
@@ -119,6 +130,7 @@ void StandbyMemberRun::act() {
   now.memory = memory_;
   may_be_open_ = own().answers && !own().closed;
   decision_ = decide(now);
+  observe();
   note_refusal();
   callbacks_.on_change();
   if (spec_->mode == model::RecoveryMode::dry_run) return next(kEvery);

@@ -54,6 +54,8 @@ class StandbyMemberRun {
   void adopt();
   void drop();
   void prove_fence();
+  void fence_now();
+  void observe();
   void fenced(const std::string& how);
   void not_fenced(const std::string& why);
   void make_primary();
@@ -88,7 +90,7 @@ class StandbyMemberRun {
   std::map<std::string, std::uint64_t> refusals_;
   std::string refused_;              // as it was told last
   base::Instant rejoining_until_{};  // at the latest, or until when it is not started again
-  loop::Handle step_, timer_, traffic_, rejoining_;
+  loop::Handle step_, timer_, traffic_, rejoining_, observing_;
 };
 
 }  // namespace recover

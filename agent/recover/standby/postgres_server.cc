@@ -10,6 +10,7 @@
 #include "base/credential.h"
 #include "base/number.h"
 #include "base/text.h"
+#include "recover/standby/mariadb_server.h"
 #include "recover/standby/redis_server.h"
 
 namespace recover {
@@ -204,7 +205,8 @@ ServerLook read_postgres_look(const PostgresReply& reply) {
   look.replayed = look.primary ? *at : number<std::int64_t>(row, column::replayed).value_or(0);
   look.behind = number<double>(row, column::behind);
   look.managed = text(row, column::managed);
-  look.may_promote = is_true(row, column::may_promote);
+  if (!is_true(row, column::may_promote))
+    look.unfit = "the agent's role may not promote it: GRANT EXECUTE ON FUNCTION pg_promote TO it";
   if (!look.primary) {
     look.link_up = is_true(row, column::streaming);
     look.follows = text(row, column::follows);
@@ -262,6 +264,7 @@ loop::Handle PostgresServers::follow(const StandbyMember&, const StandbyMember&,
 
 std::unique_ptr<StandbyServers> standby_servers(const Standby& spec, loop::Scheduler& scheduler, net::Dialer& dialer) {
   if (spec->kind == StandbyKind::postgres) return std::make_unique<PostgresServers>(spec, scheduler, dialer);
+  if (spec->kind == StandbyKind::mariadb) return std::make_unique<MariadbServers>(spec, scheduler, dialer);
   return std::make_unique<RedisServers>(spec, scheduler, dialer);
 }
 

@@ -136,7 +136,9 @@ StandbyDecision decide_to_follow(const StandbyFacts& facts, const StandbyRecord&
     return out;
   }
   if (facts.seen.right->node != record.primary || record.state != StandbyState::held) return out;
-  if (look.answers && !look.primary && look.follows == address(facts, record.primary)) {
+  // One that has what the primary has not never follows by itself, and one that was only demoted not yet.
+  const bool begins = marked && (look.stopped || !look.diverged.empty());
+  if (look.answers && !look.primary && look.follows == address(facts, record.primary) && !begins) {
     if (marked && look.link_up && !look.syncing) out.move = Move::rejoined;
     judge_own(out.judgements, facts);  // before it is needed
     return out;
@@ -153,9 +155,13 @@ StandbyDecision decide_to_follow(const StandbyFacts& facts, const StandbyRecord&
     say(out.judgements, Gate::not_in_sync, false,
         fmt::format("the server here does not follow that of {}: its primary_conninfo must name all members",
                     record.primary));
-  else if (!facts.spec.closes() && facts.spec.rejoin.empty())
+  else if ((!facts.spec.closes() || !look.diverged.empty()) && facts.spec.rejoin.empty())
     say(out.judgements, Gate::no_rejoin_program, false,
-        "there is no rejoin program: make the server here a standby of the primary by hand");
+        look.diverged.empty()
+            ? "there is no rejoin program: make the server here a standby of the primary by hand"
+            : "the server here has what the primary has not, and there is no rejoin program: give it a new copy by "
+              "hand (" +
+                  look.diverged + ")");
   judge_people(out.judgements, facts);
   if (out.closed() != nullptr) return out;
   out.move = Move::follow;
@@ -172,6 +178,7 @@ StandbyDecision decide_as_candidate(const StandbyFacts& facts, const StandbyReco
   judge_own(all, facts);
   judge_data(all, facts, record);
   judge_cooldown(all, facts, record);
+  judge_veto(all, facts);
   const bool may = mine || facts.spec.mode != model::RecoveryMode::ask || facts.approved;
   say(all, Gate::not_approved, may,
       may ? "the promotion may begin by itself, or was approved" : "a person lets it begin: fettle standby approve");

@@ -30,6 +30,8 @@ enum class StandbyGate {
   managed_by_repmgr,
   managed_by_pg_auto_failover,
   managed_by_cloudnative_pg,
+  managed_by_galera,
+  managed_by_maxscale,
   primary_lease_alive,
   another_is_elected,
   primary_answers,
@@ -42,9 +44,12 @@ enum class StandbyGate {
   candidate_lag,
   another_is_ahead,
   cooldown,
+  too_few_observers,
   fence_not_proven,
+  vetoed,
   not_approved,
   restarted_without_aof,
+  restarted_not_durable,
   no_candidate,
   no_rejoin_program
 };
@@ -75,6 +80,8 @@ struct StandbyMemory {
   std::uint64_t timeline = 0, own_timeline = 0;
   bool synchronous = false, in_sync = false;
   std::uint64_t written = 0;  // fence of the right under which the own server was seen to take a write
+  base::Instant vetoed{};     // when the veto program forbade a promotion; 0: it did not
+  std::string veto{};         // and what it said
 };
 
 struct StandbyFacts {
@@ -118,7 +125,7 @@ struct StandbyDecision {
 
 // How long after the primary's agent was last there the primary itself must have been seen.
 inline constexpr std::chrono::seconds kSeenWithin{30};
-// After a proof that failed.
+// After a proof that failed, and after a veto.
 inline constexpr std::chrono::seconds kProveAgain{10};
 
 // Takes what this look brings into the memory. `record` is the last one that is known.

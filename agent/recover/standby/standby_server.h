@@ -27,19 +27,23 @@ struct ServerLook {
   bool syncing = false;       // it takes over the whole data now
   bool durable = false;       // what it restarts with is what it had
   bool loading = false;
-  std::string follows{};    // HOST:PORT of its master
-  std::string run_id{};     // another one for each process
-  std::int64_t offset = 0;  // in the replication stream; of a replica: what it has received
-  std::string managed{};    // what else promotes it, the word behind managed_by_; "": nothing is seen
+  bool stopped = false;    // a replica that somebody has told not to follow for now
+  std::string unfit{};     // why it could not be the primary, whatever it has
+  std::string diverged{};  // of a replica that has what its primary has not: how that is seen
+  std::string detail{};    // for a person
+  std::string follows{};   // HOST:PORT of its master
+  std::string run_id{};    // another one for each process
+  // How far it has come in the replication stream; of a replica: what it has received. Bytes, or transactions.
+  std::int64_t offset = 0;
+  std::string managed{};           // what else promotes it, the word behind managed_by_; "": nothing is seen
+  std::int64_t replayed = 0;       // of what a replica has received
+  std::optional<double> behind{};  // seconds since the last change that a replica has replayed, if it lacks any
   // Of PostgreSQL.
   std::string system{};             // the same for all servers that come from one initdb
   std::uint64_t timeline = 0;       // 0: not known
-  std::int64_t replayed = 0;        // of what a replica has received
-  std::optional<double> behind{};   // seconds since the last change that a replica has replayed, if it lacks any
   std::string name{};               // application_name of a replica
   bool synchronous = false;         // a primary that waits for replicas before it acknowledges
   std::vector<std::string> sync{};  // of those: the names
-  bool may_promote = true;          // the agent's role may
 };
 
 class StandbyServers {
@@ -62,6 +66,11 @@ class StandbyServers {
   virtual loop::Handle close(const StandbyMember& server, const Closing& closing, Done done) = 0;
   virtual loop::Handle follow(const StandbyMember& server, const StandbyMember& primary, std::optional<Closing> closing,
                               Done done) = 0;
+  // Of the server of another node, behind which it says that it is a closed replica; it need not follow already.
+  virtual loop::Handle demote(const StandbyMember& server, const StandbyMember& primary, std::optional<Closing> closing,
+                              Done done) {
+    return follow(server, primary, closing, std::move(done));
+  }
 };
 
 // Both live longer.

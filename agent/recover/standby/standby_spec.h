@@ -25,7 +25,7 @@ struct StandbyMember {
   bool operator==(const StandbyMember&) const = default;
 };
 
-enum class StandbyKind { redis, postgres };
+enum class StandbyKind { redis, postgres, mariadb };
 
 // How the agent logs in at every member.
 struct StandbyLogin {
@@ -40,16 +40,21 @@ struct StandbySpec {
   StandbyKind kind = StandbyKind::redis;
   std::map<std::string, StandbyMember> members;  // by node; this one is among them
   model::RecoveryMode mode = model::RecoveryMode::ask;
-  std::int64_t max_lag = 1'048'576;  // bytes that a candidate may lack
+  std::int64_t max_lag = 1'048'576;  // bytes that a candidate may lack; of MariaDB transactions
   base::Millis cooldown{600'000};    // after a promotion
-  std::vector<std::string> fence;    // argv; empty: none
+  // Agents of members that must not reach the primary before a program fences it; this one is among them.
+  int observers = 1;
+  std::vector<std::string> veto;   // argv; empty: none
+  std::vector<std::string> fence;  // argv; empty: none
   std::vector<std::string> move_traffic;
   std::vector<std::string> rejoin;
   StandbyLogin login;
 
   // An agent can close a server to writes and open it. Where it cannot, a server is open as soon as it is the primary,
   // and only the fence program ends that.
-  bool closes() const { return kind == StandbyKind::redis; }
+  bool closes() const { return kind != StandbyKind::postgres; }
+  // What an offset counts.
+  const char* unit() const { return kind == StandbyKind::mariadb ? "transactions" : "bytes"; }
 };
 using Standby = std::shared_ptr<const StandbySpec>;
 

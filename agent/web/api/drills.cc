@@ -4,6 +4,7 @@
 #include "web/api/answer.h"
 #include "web/drill_findings.h"
 #include "web/routes.h"
+#include "web/standby_findings.h"
 
 namespace web {
 namespace {
@@ -59,7 +60,16 @@ void write_fault_drill(const FaultDrillPage& drill, encoding::Json& json) {
   });
 }
 
-void write_row(const ServicePage& service, const DrillPage* drill, base::WallTime now, encoding::Json& json) {
+void write_standby(const StandbyPage& standby, encoding::Json& json) {
+  json.key("standby").object([&] {
+    json.key("primary").string(standby.primary);
+    json.key("summary").string(standby_summary(standby));
+    if (standby.promoted) json.key("promoted").time(*standby.promoted);
+  });
+}
+
+void write_row(const ServicePage& service, const DrillPage* drill, const StandbyPage* standby, base::WallTime now,
+               encoding::Json& json) {
   json.object([&] {
     json.key("service").string(service.name);
     for (const auto& [name, wanted] : {std::pair{"rpoWanted", &service.rpo}, std::pair{"rtoWanted", &service.rto}})
@@ -71,8 +81,11 @@ void write_row(const ServicePage& service, const DrillPage* drill, base::WallTim
       json.key("lastResult").string(drill->result);
       json.key("lastText").string(drill->text);
     }
+    if (standby != nullptr) write_standby(*standby, json);
     json.key("findings").array([&] {
       for (const std::string& each : drill_findings(service, drill, now)) json.string(each);
+      if (standby != nullptr)
+        for (const std::string& each : standby_findings(*standby)) json.string(each);
     });
   });
 }
@@ -103,13 +116,14 @@ Response api_dr(const Request&, const Context& context) {
     json.object([&] {
       json.key("services").array([&] {
         for (const ServicePage& service : snapshot->services) {
+          const StandbyPage* standby = standby_of(*snapshot, service.name);
           bool has_drill = false;
           for (const DrillPage& drill : snapshot->drills) {
             if (drill.service != service.name) continue;
             has_drill = true;
-            write_row(service, &drill, snapshot->at, json);
+            write_row(service, &drill, standby, snapshot->at, json);
           }
-          if (!has_drill) write_row(service, nullptr, snapshot->at, json);
+          if (!has_drill) write_row(service, nullptr, standby, snapshot->at, json);
         }
       });
     });

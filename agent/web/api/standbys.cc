@@ -14,6 +14,7 @@ void write_standby(const StandbyPage& standby, encoding::Json& json) {
     json.key("primary").string(standby.primary);
     json.key("holder").string(standby.holder);
     json.key("fence").integer(static_cast<std::int64_t>(standby.fence));
+    if (standby.promoted) json.key("promoted").time(*standby.promoted);
     json.key("mustRejoin").array([&] {
       for (const std::string& node : standby.must_rejoin) json.string(node);
     });

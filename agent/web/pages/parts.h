@@ -48,6 +48,9 @@ std::string incidents_part(const Snapshot& snapshot);
 std::string drills_part(const Snapshot& snapshot);
 std::string fault_drills_part(const Snapshot& snapshot);
 
+// In standbys.cc.
+std::string standbys_part(const Snapshot& snapshot);
+
 // In trust.cc.
 std::string trust_part(const ServicePage& service, const Snapshot& snapshot);
 

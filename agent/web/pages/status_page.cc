@@ -48,6 +48,7 @@ std::vector<Fragment> fragments_of(const Overview& services, const Snapshot& sna
   out.push_back({"incidents", incidents_part(snapshot)});
   out.push_back({"alerts", alerts_part(snapshot)});
   out.push_back({"recoveries", recoveries_part(snapshot)});
+  if (!snapshot.standbys.empty()) out.push_back({"standbys", standbys_part(snapshot)});
   if (!snapshot.drills.empty()) out.push_back({"drills", drills_part(snapshot)});
   if (!snapshot.fault_drills.empty()) out.push_back({"fault-drills", fault_drills_part(snapshot)});
   if (!snapshot.fleet.store.empty()) out.push_back({"fleet", fleet_part(snapshot)});

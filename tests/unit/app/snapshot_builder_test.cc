@@ -162,6 +162,11 @@ TEST_CASE("standbys are metrics: who is the primary, how many take writes, what 
   CHECK(value("fettle_standby_refused") == 1);
   CHECK(family(families, "fettle_standby_refused")->points[0].labels ==
         Labels{{"service", "order"}, {"reason", "cooldown"}});
+  spec->kind = recover::StandbyKind::mariadb;
+  const auto of_mariadb = app::metric_families(facts);
+  REQUIRE(family(of_mariadb, "fettle_standby_lag_transactions") != nullptr);
+  CHECK(family(of_mariadb, "fettle_standby_lag_transactions")->points[0].value == 100);
+  CHECK(family(of_mariadb, "fettle_standby_lag_bytes") == nullptr);
   web::Snapshot snapshot;
   app::fill(snapshot, std::move(facts));
   REQUIRE(snapshot.standbys.size() == 1);

@@ -179,14 +179,17 @@ TEST_CASE("drills and what they say of services are tables, with exit code 1 whe
   CHECK(server.requests() == std::vector<std::string>{"GET /api/v1/drills?service=order"});
 
   const fakes::LocalServer other(success(
-      R"({"services":[{"service":"order","rpoWanted":300,"drill":"db","backup":"pgbackrest order",)" + proof +
+      R"({"services":[{"service":"order","standby":{"primary":"a","summary":"a, 1 replica"},"rpoWanted":300,"drill":"db","backup":"pgbackrest order",)" +
+      proof +
       R"(,"lastResult":"verified","lastText":"","findings":["rpo_missed"]},{"service":"redis","findings":[]}]})"));
   const Printed rows = captured([&] { return fettle({"dr", "--url", url_of(other)}); });
   CHECK(rows.code == 1);
-  CHECK(rows.out ==
-        "SERVICE  DRILL  BACKUP            LAST PROVEN           RPO       RTO   FINDINGS\n"
-        "order    db     pgbackrest order  2026-11-23T02:01:00Z  2h of 5m  1m1s  rpo_missed\n"
-        "redis    -      -                 -                     -         -     -\n");
+  CHECK(
+      rows.out ==
+      "SERVICE  STANDBY       LAST PROMOTION  DRILL  BACKUP            LAST PROVEN           RPO       RTO   FINDINGS\n"
+      "order    a, 1 replica  never           db     pgbackrest order  2026-11-23T02:01:00Z  2h of 5m  1m1s  "
+      "rpo_missed\n"
+      "redis    -             -               -      -                 -                     -         -     -\n");
 }
 
 TEST_CASE("standbys are a table of their primaries and one of their servers, with exit code 1 where one is refused") {

@@ -6,16 +6,16 @@
 
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
+#include "encoding/mysql_packet.h"
 #include "fakes/probe_trial.h"
-#include "probe/server/mysql_protocol.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
+using encoding::mysql::little_endian;
+using encoding::mysql::packet;
 using model::Reason;
-using probe::mysql::little_endian;
-using probe::mysql::packet;
 
 const std::string kSalt = "abcdefgh12345678ijkl";
 

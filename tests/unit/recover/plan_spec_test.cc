@@ -96,7 +96,7 @@ TEST_CASE("each mistake is named with its place and what to write") {
       {"{when: {alert: D}, steps: [{do: mend}]}", "o.service",
        "fettle.yml:1:33: services.order.recovery.steps[0].do: unknown action 'mend'; there are: alert, ask, command, "
        "docker, "
-       "drain, kubernetes, marathon, reboot, signal, swarm, systemd, undrain, unit_hook"},
+       "drain, kubernetes, marathon, patroni, reboot, signal, swarm, systemd, undrain, unit_hook"},
       {"{when: {alert: D}, steps: [{do: [drain]}]}", "o.service",
        "fettle.yml:1:33: services.order.recovery.steps[0].do: expected one action, such as {systemd: restart}; more "
        "actions are more steps"},

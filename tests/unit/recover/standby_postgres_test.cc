@@ -89,7 +89,7 @@ TEST_CASE("PostgreSQL: a candidate is judged by its data and its timeline") {
   CHECK(shown(given_up()) == "take");
   CHECK(with([](F& f) { f.looks["a"] = primary(); }) == "none: primary_answers");
   CHECK(with([](F& f) { f.looks["c"] = primary(4); }) == "none: two_primaries");
-  CHECK(with([](F& f) { f.looks["b"].may_promote = false; }) == "none: candidate_not_ready");
+  CHECK(with([](F& f) { f.looks["b"].unfit = "it may not be promoted"; }) == "none: candidate_not_ready");
   CHECK(with([](F& f) { f.looks["b"].offset = 850; }) == "none: candidate_lag another_is_ahead");
   CHECK(with([](F& f) { f.memory.timeline = 4; }) == "none: other_timeline");
   CHECK(with([](F& f) { f.looks["b"].system = "72"; }) == "none: other_timeline");
@@ -252,7 +252,7 @@ TEST_CASE("PostgreSQL: a look reads what the server says, and is none without th
   const Row primary_row{"f", "77", "1796036862.619888", "50331648", null, "2", null, null, null, "a", "t", "b,c",
                         "t", null};
   const ServerLook first = look(primary_row);
-  CHECK((first.answers && first.primary && !first.closed && first.synchronous && first.may_promote));
+  CHECK((first.answers && first.primary && !first.closed && first.synchronous && first.unfit.empty()));
   CHECK(first.system == "77");
   CHECK(first.timeline == 2);
   CHECK(first.offset == 50331648);
@@ -261,7 +261,7 @@ TEST_CASE("PostgreSQL: a look reads what the server says, and is none without th
                         "1.5", "t",      "10.0.0.1:5432",     "b",        "f",        null,
                         "f",   "patroni"};
   const ServerLook second = look(standby_row);
-  CHECK((second.answers && !second.primary && second.closed && second.link_up && !second.may_promote));
+  CHECK((second.answers && !second.primary && second.closed && second.link_up && !second.unfit.empty()));
   CHECK(second.offset - second.replayed == 100);
   CHECK(second.behind == 1.5);
   CHECK(second.follows == "10.0.0.1:5432");

@@ -38,12 +38,41 @@ TEST_CASE("kind and members are enough; what is dangerous asks") {
   CHECK(standby->cooldown == base::Millis{600'000});
 }
 
+TEST_CASE("a standby of MariaDB logs in as its probe of type mysql, and counts transactions") {
+  const std::string mysql = "{type: mysql, username: fettle, password_file: /etc/fettle/mariadb.password}";
+  config::Errors errors;
+  const auto standby = parse("{kind: mariadb, members: {a: \"h:1\", b: \"h:2\"}}", errors, kEtcd, mysql);
+  CHECK(errors.text() == "");
+  REQUIRE(standby != nullptr);
+  CHECK(standby->max_lag == 1000);
+  CHECK(standby->login.username == "fettle");
+  CHECK(standby->closes());
+  CHECK(parse("{kind: mariadb, members: {a: \"h:1\", b: \"h:2\"}, max_lag: 5}", errors, kEtcd, mysql)->max_lag == 5);
+  CHECK(mistakes("{kind: mariadb, members: {a: \"h:1\", b: \"h:2\"}}") ==
+        "fettle.yml:1:1: services.order.standby: the service has no probe of type mysql, which says how it is and how "
+        "the agent logs in; add one\n");
+}
+
+TEST_CASE("two agents must miss a primary where there are two others") {
+  config::Errors errors;
+  const auto observers = [&](const std::string& members, const std::string& more = "") {
+    return parse("{kind: redis, members: {" + members + "}" + more + "}", errors)->observers;
+  };
+  CHECK(observers("a: \"h:1\", b: \"h:2\"") == 1);
+  CHECK(observers("a: \"h:1\", b: \"h:2\", c: \"h:3\"") == 2);
+  CHECK(observers("a: \"h:1\", b: \"h:2\", c: \"h:3\"", ", observers: 1") == 1);
+  CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, observers: 2}") ==
+        "fettle.yml:1:57: services.order.standby.observers: must be less than there are members: the primary's own "
+        "agent does not count\n");
+}
+
 TEST_CASE("mistakes of a standby") {
   const std::string good = "{kind: redis, members: {a: \"h:1\", b: \"h:2\"}}";
   CHECK(mistakes("{kind: postgresql, members: {a: \"h:1\", b: \"h:2\"}}") ==
-        "fettle.yml:1:8: services.order.standby.kind: must be redis or postgres\n");
+        "fettle.yml:1:8: services.order.standby.kind: must be redis, postgres or mariadb\n");
   CHECK(mistakes("{kind: redis, members: {a: \"h:1\", b: \"h:2\"}, rejoin: [/bin/x]}") ==
-        "fettle.yml:1:54: services.order.standby.rejoin: is for kind: postgres; a Redis server rejoins by REPLICAOF, "
+        "fettle.yml:1:54: services.order.standby.rejoin: is for postgres and mariadb; a Redis server rejoins by "
+        "REPLICAOF, "
         "which the agent sends\n");
   CHECK(mistakes("{kind: redis, members: {a: \"h:1\"}}") ==
         "fettle.yml:1:24: services.order.standby.members: must have 2 to 9 servers\n");

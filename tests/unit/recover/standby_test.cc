@@ -104,6 +104,48 @@ TEST_CASE("a promotion needs every condition, and says which one is not met") {
   CHECK(with([](F& f) { f.memory.fence_failed = f.now - 9s; }) == "none: fence_not_proven");
 }
 
+TEST_CASE("what a veto program forbids is not tried for a while") {
+  StandbySpec asks = kSpec;
+  asks.veto = {"/bin/veto"};
+  const StandbyFacts before = given_up();
+  StandbyFacts facts{asks,         before.node,   before.lease,  false,      before.seen,
+                     before.looks, before.memory, before.health, before.now, before.wall_now};
+  CHECK(shown(facts) == "take");
+  facts.memory.vetoed = facts.now - 9s;
+  CHECK(shown(facts) == "none: vetoed");
+  facts.seen.right = StandbyRight{"b", true, 9, 1000};
+  CHECK(shown(facts) == "drop: vetoed");
+  facts.memory.vetoed = facts.now - 11s;
+  CHECK(shown(facts) == "fence");
+}
+
+TEST_CASE("a program fences only what enough agents do not reach; what a server or its agent says needs no witness") {
+  StandbySpec wants = kSpec;
+  wants.fence = {"/bin/fence"};
+  wants.observers = 2;
+  StandbyFacts before = calm("b");
+  before.seen.right.reset();
+  before.looks["a"] = gone();
+  const auto with = [&](std::vector<StandbyObservation> observations) {
+    StandbyFacts facts{wants,        before.node,   before.lease,  false,      before.seen,
+                       before.looks, before.memory, before.health, before.now, before.wall_now};
+    facts.seen.observations = std::move(observations);
+    return facts;
+  };
+  CHECK(shown(with({})) == "none: too_few_observers");
+  CHECK(shown(with({{"c", false, {}}})) == "none: too_few_observers");
+  CHECK(shown(with({{"c", false, {"b"}}})) == "none: too_few_observers");
+  CHECK(shown(with({{"c", false, {"a"}}})) == "take");
+  // Its own word counts once, that of the primary's agent not, and strangers are none of the members.
+  CHECK(shown(with({{"b", true, {"a"}}})) == "none: too_few_observers");
+  CHECK(shown(with({{"a", false, {"a"}}})) == "none: too_few_observers");
+  CHECK(shown(with({{"x", false, {"a"}}})) == "none: too_few_observers");
+  StandbyFacts told = with({});
+  told.seen.record->state = StandbyState::released;
+  told.seen.record->offset = 1000;
+  CHECK(shown(told) == "take");
+}
+
 TEST_CASE("an empty replica that is still copying is never promoted") {
   CHECK(shown(given_up(), [](StandbyFacts& f) {
           f.looks["b"].offset = 0;

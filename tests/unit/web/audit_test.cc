@@ -3,6 +3,7 @@
 
 #include "unit/web/handlers.h"
 #include "web/pages/parts.h"
+#include "web/standby_findings.h"
 
 namespace {
 
@@ -84,6 +85,40 @@ TEST_CASE("availability by days, of all services or of one") {
   CHECK(body.find(order) != std::string::npos);
   CHECK(body.find("stock") == std::string::npos);
   CHECK(handlers.get("/api/v1/availability").body.find(R"("name":"stock")") != std::string::npos);
+}
+
+TEST_CASE("hot standbys: on the page, and in what a disaster would cost") {
+  Handlers handlers;
+  web::Snapshot snapshot = fakes::shop_snapshot();
+  web::StandbyPage& standby = snapshot.standbys.emplace_back();
+  standby.service = snapshot.services[0].name;
+  standby.mode = "ask";
+  standby.is = "replica; a is the primary";
+  standby.primary = standby.holder = "a";
+  standby.promoted = fakes::before(7'200'000);
+  standby.members = {{"a", "10.0.0.1:3306", "primary", "GTID 0-1-<2>", 12}, {"b", "10.0.0.2:3306", "replica", "", 12}};
+  standby.gates = {{"primary_lease_alive", false, "a has the right"}};
+  const std::string calm = web::standbys_part(snapshot);
+  CHECK(calm.find("GTID 0-1-&lt;2&gt;") != std::string::npos);
+  CHECK(calm.find("<td>a</td>") != std::string::npos);
+  CHECK(web::standby_findings(standby).empty());
+  CHECK(web::standby_summary(standby) == "a, 1 replica");
+  web::StandbyPage bad = standby;
+  bad.holder.clear();
+  bad.members[1].state = "no answer";
+  bad.must_rejoin = {"b"};
+  bad.gates.push_back({"candidate_lag", false, "it lacks <much>"});
+  CHECK(web::standby_findings(bad) ==
+        std::vector<std::string>{"no_primary", "no_standby", "must_rejoin", "refused: candidate_lag"});
+  snapshot.standbys[0] = bad;
+  const std::string page = web::standbys_part(snapshot);
+  CHECK(page.find("must rejoin") != std::string::npos);
+  CHECK(page.find("it lacks &lt;much&gt;") != std::string::npos);
+  handlers.slot.store(std::make_shared<web::Snapshot>(std::move(snapshot)));
+  const std::string all = handlers.get("/api/v1/dr").body;
+  CHECK(all.find(R"("standby":{"primary":"a","summary":"a, 0 replicas","promoted":)") != std::string::npos);
+  CHECK(all.find(R"("findings":["no_primary","no_standby","must_rejoin","refused: candidate_lag"])") !=
+        std::string::npos);
 }
 
 TEST_CASE("what a disaster would cost: over the API and on the page, for services with a drill and without") {

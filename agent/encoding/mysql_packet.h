@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace probe::mysql {
+namespace encoding::mysql {
 
 inline constexpr std::uint32_t kLongPassword = 0x1, kLongFlag = 0x4, kWithDatabase = 0x8, kProtocol41 = 0x200,
                                kTls = 0x800, kTransactions = 0x2000, kSecureConnection = 0x8000, kPluginAuth = 0x80000;
@@ -52,4 +52,4 @@ std::string packet(std::uint8_t sequence, std::string_view payload);
 // The answer that proves the password, by method; nothing for a method that is not known.
 std::optional<std::string> proof(std::string_view plugin, const std::string& password, std::string_view salt);
 
-}  // namespace probe::mysql
+}  // namespace encoding::mysql

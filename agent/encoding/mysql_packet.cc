@@ -1,11 +1,11 @@
-#include "probe/server/mysql_protocol.h"
+#include "encoding/mysql_packet.h"
 
 #include <algorithm>
 
 #include "crypto/digest.h"
 #include "crypto/hmac.h"
 
-namespace probe::mysql {
+namespace encoding::mysql {
 namespace {
 
 std::string xored(std::string a, std::string_view b) {
@@ -109,4 +109,4 @@ std::optional<std::string> proof(std::string_view plugin, const std::string& pas
   return xored(once, crypto::sha256(crypto::sha256(once) + std::string(salt)));
 }
 
-}  // namespace probe::mysql
+}  // namespace encoding::mysql
