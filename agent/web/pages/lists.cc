@@ -203,6 +203,8 @@ std::string alerts_part(const Snapshot& snapshot) {
       out += R"(<p class="why"><b class="reason">Silenced</b> no receiver hears of it; recovery goes on</p>)";
     if (const std::string text = escape(model::summary_of(alert->annotations)); !text.empty())
       out += R"(<p class="say">)" + text + "</p>";
+    if (const std::string links = annotation_links(alert->annotations); !links.empty())
+      out += R"(<p class="more">)" + links + "</p>";
     out += "</li>";
   }
   out += "</ul>";

@@ -69,6 +69,22 @@ TEST_CASE("nothing that was configured or said reaches the page unescaped") {
   CHECK(web::EventWriter().news(shop, {}).find("<img") == std::string::npos);
 }
 
+TEST_CASE("an annotation that is a URL of the web is a link, and no other one is") {
+  CHECK(web::annotation_links({{"runbook_url", "https://wiki.example/a?b=1&c=\"2\"#servicedown"},
+                               {"dashboard_url", "http://grafana.example/d/fettle-service"},
+                               {"summary", "see https://wiki.example/"}}) ==
+        R"(<a href="http://grafana.example/d/fettle-service" rel="noreferrer">dashboard</a> )"
+        R"(<a href="https://wiki.example/a?b=1&amp;c=&quot;2&quot;#servicedown" rel="noreferrer">runbook</a>)");
+  for (const std::string_view url :
+       {"javascript:alert(1)", "data:text/html,x", "file:///usr/share/doc/x", "//elsewhere"}) {
+    CAPTURE(url);
+    CHECK(web::annotation_links({{"runbook_url", url}}).empty());
+  }
+  web::Snapshot shop = fakes::shop_snapshot();
+  for (model::Alert& alert : shop.alerts) alert.annotations = {{"runbook_url", "https://wiki.example/servicedown"}};
+  CHECK(web::alerts_part(shop).find(R"(<a href="https://wiki.example/servicedown")") != std::string::npos);
+}
+
 TEST_CASE("the page has nothing inline and nothing from elsewhere") {
   const std::string page = web::status_page(fakes::shop_snapshot());
   for (const std::string_view bad : {" style=", "onclick", "<style", "http-equiv=\"Content", "src=\"http",
