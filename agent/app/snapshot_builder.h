@@ -35,6 +35,7 @@ struct SnapshotFacts {
   probe::Load load{};
   std::vector<SourceStatus> sources{};
   int node_actions_left = 0;
+  std::string paused{};  // by the node's pause file; ""
   base::Instant now{};  // both clocks at once
   base::WallTime wall_now{};
   std::vector<model::Silence> silences{};

@@ -149,6 +149,10 @@ std::string notices_part(const Snapshot& snapshot) {
         R"(<div class="notice down" role="alert">{}<div><b>Services, receivers and files with mistakes were left out at )"
         R"(the start.</b> Mend this and reload:<pre>{}</pre></div></div>)",
         state_badge("down", "Bad configuration"), escape(snapshot.config.left_out));
+  if (!snapshot.paused.empty())
+    out += fmt::format(
+        R"(<div class="notice warn" role="alert">{}<div><b>No recovery begins on this node.</b> {}.</div></div>)",
+        state_badge("warn", "Paused"), escape(snapshot.paused));
   for (const std::string& key : snapshot.config.waiting_for_restart)
     out += fmt::format(R"(<div class="notice warn" role="alert">{}<div><b>{} was changed, and the new value counts )"
                        R"(after a restart.</b></div></div>)",

@@ -24,6 +24,13 @@ struct ServerOptions {
   std::size_t answer_memory = std::size_t{256} * 1024 * 1024;
 };
 
+// What a file of web_config_file asks for. Nothing of one that cannot be read: no server starts with it.
+struct PortAccess {
+  bool tls = false;
+  bool login = false;  // a password or a client's certificate
+};
+PortAccess port_access(const std::string& web_config_file);
+
 class Server {
  public:
   static base::Result<std::unique_ptr<Server>> start(ServerOptions options, SnapshotSlot& slot, Backend& backend);
