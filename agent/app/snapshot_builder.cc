@@ -72,6 +72,7 @@ std::optional<base::WallTime> wall_time_of(const recover::Guard& guard, const Sn
 void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.at = facts.wall_now;
   snapshot.node = facts.config.global.node;
+  snapshot.paused = facts.paused;
   snapshot.services = service_pages(facts);
   snapshot.alerts = std::move(facts.alerts);
   snapshot.silences = std::move(facts.silences);

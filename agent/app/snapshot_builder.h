@@ -36,7 +36,7 @@ struct SnapshotFacts {
   std::vector<SourceStatus> sources{};
   int node_actions_left = 0;
   std::string paused{};  // by the node's pause file; ""
-  base::Instant now{};  // both clocks at once
+  base::Instant now{};   // both clocks at once
   base::WallTime wall_now{};
   std::vector<model::Silence> silences{};
   std::map<model::Labels, std::vector<std::string>> silenced_by{};
