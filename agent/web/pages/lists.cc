@@ -182,6 +182,15 @@ std::string notices_part(const Snapshot& snapshot) {
   for (const std::string& trouble : snapshot.store_troubles)
     out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>{}</b></div></div>)",
                        state_badge("down", "Store"), escape(trouble));
+  // As the package installs it, or without any service.
+  const bool watches_itself_only = std::all_of(snapshot.services.begin(), snapshot.services.end(),
+                                               [](const ServicePage& each) { return each.name == "fettle"; });
+  if (snapshot.ready && watches_itself_only)
+    out += fmt::format(
+        R"(<div class="notice unknown">{}<div><b>No service of yours is watched yet.</b> On the node, )"
+        R"(<code>sudo fettle init --force</code> writes a first {} from what runs there, with all plans in dry run; )"
+        R"(<code>sudo systemctl reload fettle</code> loads it.</div></div>)",
+        state_badge("unknown", "First steps"), escape(snapshot.config.file));
   if (!snapshot.ready)
     out += fmt::format(R"(<div class="notice unknown">{}<div>The agent has just started: it looks before it acts.)"
                        R"(</div></div>)",

@@ -89,9 +89,22 @@ TEST_CASE("a pause is said: of the node once, of a service at the service, which
   CHECK(web::status_page(shop).find("/run/fettle/pause.d/order exists") != std::string::npos);
 }
 
+TEST_CASE("an agent that watches only itself says how the first service is found") {
+  const std::string hint = "No service of yours is watched yet.";
+  web::Snapshot shop = fakes::calm_shop();
+  CHECK(web::status_page(shop).find(hint) == std::string::npos);
+  shop.services.resize(1);
+  shop.services[0].name = "fettle";
+  CHECK(web::status_page(shop).find(hint) != std::string::npos);
+  CHECK(web::status_page(shop).find("sudo fettle init --force") != std::string::npos);
+  shop.services.clear();
+  CHECK(web::status_page(shop).find(hint) != std::string::npos);
+}
+
 TEST_CASE("an annotation that is a URL of the web is a link, and no other one is") {
   CHECK(web::annotation_links({{"runbook_url", "https://wiki.example/a?b=1&c=\"2\"#servicedown"},
                                {"dashboard_url", "http://grafana.example/d/fettle-service"},
+                               {"description", "http://127.0.0.1:9093 takes no notification"},
                                {"summary", "see https://wiki.example/"}}) ==
         R"(<a href="http://grafana.example/d/fettle-service" rel="noreferrer">dashboard</a> )"
         R"(<a href="https://wiki.example/a?b=1&amp;c=&quot;2&quot;#servicedown" rel="noreferrer">runbook</a>)");
