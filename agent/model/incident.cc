@@ -137,7 +137,7 @@ std::string tried(const Incident& incident) {
     for (const ActionReport& action : run.actions) out += " " + action_text(action) + ",";
     if (run.actions.empty()) out += " nothing was done,";
     if (run.ended) out += fmt::format(" {}{}", to_string(run.state), run.reason.empty() ? "" : " (" + run.reason + ")");
-    else out += " goes on";
+    else out.back() = ' ', out += "goes on";
   }
   return out;
 }
