@@ -39,7 +39,8 @@ inside() {
 }
 copy_sources() {
   mkdir -p "$root/fettle/build"
-  tar -C "$top" --exclude=./build --exclude=./.git --exclude=node_modules -c . | tar -C "$root/fettle" -x || return
+  # As new: a source of before the last run there may be newer than what was compiled. ccache makes that cheap.
+  tar -C "$top" --exclude=./build --exclude=./.git --exclude=node_modules -c . | tar -C "$root/fettle" --touch -x || return
   # Fetched once for all.
   [ ! -d "$top/build/deps" ] || cp -a "$top/build/deps" "$root/fettle/build/"
 }
