@@ -402,8 +402,9 @@ int main(int argc, char** argv) {
     std::ostringstream out, err;
     const int code = top.exit(e, out, err);
     base::print(stdout, "{}", out.str());
-    base::print(stderr, "{}", err.str());
-    return code == 0 ? 0 : kUsage;
+    if (code == 0) return 0;
+    base::print(stderr, "{}", cli::wrong_line(top, e));
+    return kUsage;
   }
   return chosen();
 }

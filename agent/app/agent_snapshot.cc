@@ -100,6 +100,7 @@ SnapshotFacts Agent::facts() const {
                       rules_->active_alerts(),
                       {}};
   facts.node_actions_left = dispatcher_->node_actions_left();
+  facts.paused = dispatcher_->paused("").value_or("");
   facts.load = schedule_->load();
   facts.sources = discoveries_.statuses();
   facts.traffic = traffic_controller_->statuses();

@@ -363,9 +363,13 @@ void Agent::start_timers() {
 }
 
 void Agent::run() {
+  // Who may read here is to be seen at once: the default is everybody who reaches the port.
+  const web::PortAccess access = web::port_access(options_.web_config_file);
   log::info("fettle is ready", {{"version", std::string(base::version())},
                                 {"node", config_.global.node},
                                 {"url", external_url()},
+                                {"listen", options_.listen_address},
+                                {"login", access.login ? "asked for" : "none"},
                                 {"services", fmt::to_string(config_.services.size())}});
   os::notify_systemd("READY=1");
   base::give_back_start_pages();
@@ -381,8 +385,8 @@ std::string Agent::external_url() const {
   const std::size_t colon = options_.listen_address.rfind(':');
   const int port = server_ ? server_->port()
                            : std::atoi(options_.listen_address.c_str() + (colon == std::string::npos ? 0 : colon + 1));
-  const bool tls = web::Server::speaks_tls(options_.web_config_file);
-  return fmt::format("{}://{}:{}", tls ? "https" : "http", config_.global.node, port);
+  return fmt::format("{}://{}:{}", web::port_access(options_.web_config_file).tls ? "https" : "http",
+                     config_.global.node, port);
 }
 
 }  // namespace app

@@ -21,7 +21,7 @@ struct AgentOptions {
   base::Millis query_timeout = promql::EngineOptions{}.timeout;
   std::size_t max_samples = promql::EngineOptions{}.max_samples;
   bool run_duration_histogram = true;  // probe_run_duration_seconds: seven series for each probe
-  std::string external_url;            // "": http://<node>:<port>/
+  std::string external_url;            // "": http://<node>:<port>/, https with TLS
 };
 
 }  // namespace app

@@ -72,6 +72,7 @@ std::optional<base::WallTime> wall_time_of(const recover::Guard& guard, const Sn
 void fill(web::Snapshot& snapshot, SnapshotFacts facts) {
   snapshot.at = facts.wall_now;
   snapshot.node = facts.config.global.node;
+  snapshot.paused = facts.paused;
   snapshot.services = service_pages(facts);
   snapshot.alerts = std::move(facts.alerts);
   snapshot.silences = std::move(facts.silences);
@@ -182,9 +183,13 @@ std::vector<web::ServicePage> service_pages(const SnapshotFacts& facts) {
       page.recovery_verifies = plan.verifies;
       page.recovery_drains = plan.drains;
       page.recovery_undrains = plan.undrains;
-      for (const recover::Guard& guard : plan.guards)
+      for (const recover::Guard& guard : plan.guards) {
         page.recovery_guards.push_back(
             {std::string(to_string(guard.name)), guard.open, guard.text, wall_time_of(guard, facts)});
+        // The node's is said once, for all.
+        if (guard.name == recover::GuardName::paused && !guard.open && facts.paused.empty())
+          page.paused = guard.text.starts_with("on: ") ? guard.text.substr(4) : guard.text;
+      }
     }
     for (const probe::Status* status : probes[name]) page.probes.push_back(probe_page(*status));
   }

@@ -35,7 +35,8 @@ struct SnapshotFacts {
   probe::Load load{};
   std::vector<SourceStatus> sources{};
   int node_actions_left = 0;
-  base::Instant now{};  // both clocks at once
+  std::string paused{};  // by the node's pause file; ""
+  base::Instant now{};   // both clocks at once
   base::WallTime wall_now{};
   std::vector<model::Silence> silences{};
   std::map<model::Labels, std::vector<std::string>> silenced_by{};

@@ -112,7 +112,8 @@ base::Result<std::unique_ptr<http::ConfiguredClient>> configured_by(const std::s
 
 base::Result<std::string> over_tcp(const std::string& url, const std::string& config_file, const std::string& path) {
   http::HttpRequest request;
-  request.url = url + path;
+  const std::size_t end = url.find_last_not_of('/');  // as it stands in a browser
+  request.url = url.substr(0, end == std::string::npos ? 0 : end + 1) + path;
   if (config_file.empty()) return fetch(std::move(request));
   TRY(const std::unique_ptr<http::ConfiguredClient> client, configured_by(config_file));
   return fetch(std::move(request), client.get());

@@ -64,7 +64,10 @@ int show_status(const StatusOptions& options, const std::vector<std::string>& se
                  {text_of(probe, "text"), Tone::faint}});
     }
   }
-  if (!options.json) base::print(stdout, "{}", table.render(colour_of_stdout()));
+  if (options.json) return all_well ? 0 : 1;
+  base::print(stdout, "{}", table.render(colour_of_stdout()));
+  if (const std::string paused = text_of(data, "paused"); !paused.empty())
+    base::print(stdout, "no recovery begins on this node: {}\n", paused);
   return all_well ? 0 : 1;
 }
 
@@ -159,6 +162,7 @@ std::string recovery_of(const Json& service) {
   const std::string mode = text_of(recovery, "mode"), state = text_of(recovery, "state"),
                     reason = text_of(recovery, "reason");
   if (mode.empty()) return "-";
+  if (!text_of(service, "paused").empty()) return mode + ": paused";
   return mode + ": " + state + (reason.empty() || reason == state ? "" : " (" + reason + ")");
 }
 

@@ -94,7 +94,9 @@ std::string heading(const TopView& view, const std::vector<const Json*>& service
     for (const Json& alert : list_of(view.alerts, "alerts")) firing += fires(alert) ? 1 : 0;
   const std::string how = fmt::format("{} of {} services down, {} {}", down, services.size(), firing,
                                       firing == 1 ? "alert fires" : "alerts fire");
-  const std::string out = "fettle: " + paint(how, down > 0 || firing > 0 ? Tone::bad : Tone::good, colour);
+  std::string out = "fettle: " + paint(how, down > 0 || firing > 0 ? Tone::bad : Tone::good, colour);
+  if (!view.services.is_null() && !text_of(view.services, "paused").empty())
+    out += ", " + paint("recovery is paused", Tone::warn, colour);
   if (view.trouble.empty()) return out + "   q ends, arrows move";
   return out + "   " + paint(base::foreign_text(view.trouble, 300), Tone::bad, colour);
 }

@@ -137,4 +137,28 @@ std::string unknown_command(CLI::App& top, const std::vector<std::string>& words
   return "";
 }
 
+std::string wrong_line(const CLI::App& top, const CLI::ParseError& error) {
+  const CLI::App* at = &top;
+  std::string name = top.get_name(), path;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    name += " " + at->get_name();
+    path += " " + at->get_name();
+  }
+  std::string text = error.what();
+  std::vector<std::string> known;
+  if (at->get_require_subcommand_min() > 0 && error.get_name() == "RequiredError") {
+    for (const CLI::App* each : at->get_subcommands([](const CLI::App* one) { return !one->get_group().empty(); }))
+      known.push_back(each->get_name());
+    text = at == &top ? "a command is missing" : fmt::format("say what: {}", fmt::join(known, ", "));
+  } else if (const std::size_t option = text.find("--"); option != std::string::npos) {
+    for (const CLI::Option* each : at->get_options())
+      for (const std::string& word : each->get_lnames()) known.push_back("--" + word);
+    const std::string word = text.substr(option, text.find_first_of(" =:", option) - option);
+    const std::string near = base::nearest(word, known);
+    if (!near.empty() && near != word) text += fmt::format("; did you mean {}?", near);
+  }
+  return fmt::format("{}: {}\n{} help{} says how\n", name, text, top.get_name(), path);
+}
+
 }  // namespace cli

@@ -6,6 +6,7 @@
 
 namespace CLI {
 class App;
+class ParseError;
 }  // namespace CLI
 
 namespace cli {
@@ -19,5 +20,9 @@ std::string help_of(CLI::App& top, const std::vector<std::string>& words);
 
 // If the words of a line name a command that does not exist: what to say, with the nearest one that does. Else empty.
 std::string unknown_command(CLI::App& top, const std::vector<std::string>& words);
+
+// What is wrong with a line that `top` has refused: which command it is about, the option that was probably meant or
+// the commands that may follow, and where the help is. Two lines.
+std::string wrong_line(const CLI::App& top, const CLI::ParseError& error);
 
 }  // namespace cli

@@ -32,7 +32,7 @@ void append(std::string& out, const Node& node) {
   } else if (node.is_mapping()) {
     out += '{';
     for (const auto& [key, value] : node.entries()) {
-      const std::string name = quoted(key.scalar());
+      const std::string name = quoted_text(key.scalar());
       out += std::exchange(separator, ", ") + (is_long_key(name) ? "? " + name + " : " : name + ": ");
       append(out, value);
     }
@@ -40,13 +40,13 @@ void append(std::string& out, const Node& node) {
   } else if (node.is_null()) {
     out += "null";
   } else {
-    out += is_plain(node) ? node.scalar() : quoted(node.scalar());
+    out += is_plain(node) ? node.scalar() : quoted_text(node.scalar());
   }
 }
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string quoted_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';

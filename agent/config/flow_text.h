@@ -9,8 +9,9 @@
 
 namespace config {
 
-// In double quotes, with escapes where YAML needs them.
-std::string quoted(std::string_view text);
+// In double quotes, with escapes where YAML needs them. Not `quoted`: called with a std::string that is std::quoted,
+// where a header of the library has <iomanip>, as with Debian 13's.
+std::string quoted_text(std::string_view text);
 
 // Whether YAML wants a '?' in front of a key as it is written: it has more than 1,024 characters.
 bool is_long_key(std::string_view key);

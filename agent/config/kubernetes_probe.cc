@@ -183,7 +183,7 @@ std::string kubernetes_headers(const KubernetesProbe& probe) {
   }
   std::string out;
   for (const auto& [name, value] : all)
-    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", quoted(name), quoted(value));
+    out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", quoted_text(name), quoted_text(value));
   return out.empty() ? "" : "{" + out + "}";
 }
 

@@ -23,7 +23,7 @@ Entry parse_entry(const Type& type, const config::Node& entry, const std::string
     const bool own =
         std::none_of(template_keys.begin(), template_keys.end(),
                      [&key = key](const config::KeyReference& known) { return known.key == key.scalar(); });
-    if (own) out.identity += " " + config::quoted(key.scalar()) + ": " + config::flow_text(value);
+    if (own) out.identity += " " + config::quoted_text(key.scalar()) + ": " + config::flow_text(value);
   }
   // Some sources know the type then.
   if (entry.find("probe").find("type").is_null()) out.identity += " without a type";

@@ -126,7 +126,7 @@ std::optional<Entry> entry_of(const Node& root, const std::string& list, const c
   std::string names;
   std::size_t at = 0;
   for (const Node& item : root.find(list).items()) {
-    const std::string& name = item.find("name").scalar();
+    const std::string name = item.find("name").scalar();
     if (name == asked.scalar()) {
       std::string place = fmt::format("{}.{}[{}].{}", path, list, at, inner);
       const Node found = item.find(inner);

@@ -20,7 +20,9 @@ constexpr std::array kEnds{
 
 std::string action_text(const ActionReport& action) {
   const bool would_run = action.result == ActionStatus::would_run;
-  std::string out = fmt::format("{} {}", action.action, would_run ? "would run" : to_string(action.result));
+  std::string out = action.action;
+  const std::string_view how = would_run ? "would run" : to_string(action.result);  // "" while it runs
+  if (!how.empty()) out += fmt::format(" {}", how);
   if (action.result != ActionStatus::ok && !would_run && !action.text.empty()) out += " (" + action.text + ")";
   return out;
 }

@@ -258,7 +258,7 @@ base::Result<> ProbeTemplate::write_labels(const model::Labels& labels, const Ty
       return base::fail(base::Kind::invalid, "a label that begins with __probe_ names no key of a probe");
     if (known == nullptr) {
       // The schema says of the first one what was meant; that is enough.
-      if (!unknown) set(key, config::quoted(label.value.substr(0, kLongestShown)));
+      if (!unknown) set(key, config::quoted_text(label.value.substr(0, kLongestShown)));
       unknown = true;
       continue;
     }
@@ -346,7 +346,7 @@ base::Result<Spec> ProbeTemplate::made_of(const std::string& source, const std::
     if (!name.is_null()) {
       TRY(kind, config::filled_in(name.scalar(), ValueFormat::text, value_of));
     }
-    draft.set("name", config::quoted(kind + "@" + base::without_secrets(address)));
+    draft.set("name", config::quoted_text(kind + "@" + base::without_secrets(address)));
   }
   if (type) {
     TRY_VOID(write_target(*type, address, labels, draft));

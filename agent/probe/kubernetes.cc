@@ -44,12 +44,13 @@ TargetDraft own_keys(const Node& given, const config::KubernetesProbe& probe) {
   if (const std::string headers = config::kubernetes_headers(probe); !headers.empty()) draft.set("headers", headers);
   if (probe.exec) {
     std::string words;
-    for (const std::string& word : probe.exec->command) words += (words.empty() ? "" : ", ") + config::quoted(word);
+    for (const std::string& word : probe.exec->command)
+      words += (words.empty() ? "" : ", ") + config::quoted_text(word);
     draft.set("command", "[" + words + "]");
   } else if (!probe.http_get) {
     const Type* type = types().find(declared.type);
     for (const auto& [key, value] : type->keys_of_target(config::kubernetes_address(probe, kHost)))
-      draft.set(key, key == "port" ? value : config::quoted(value));
+      draft.set(key, key == "port" ? value : config::quoted_text(value));
   }
   return draft;
 }

@@ -22,7 +22,7 @@ std::string settings_text(const Node& probe) {
   std::string out;
   for (const auto& [key, value] : probe.entries()) {
     if (is_common_key(key.scalar())) continue;
-    out += config::quoted(key.scalar()) + ": " + config::flow_text(value) + ", ";
+    out += config::quoted_text(key.scalar()) + ": " + config::flow_text(value) + ", ";
   }
   return out;
 }
@@ -55,7 +55,7 @@ std::string yaml_value(const std::string& value) {
   const bool plain = !value.empty() && std::all_of(value.begin(), value.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '.' || c == '_';
   });
-  return plain ? value : config::quoted(value);
+  return plain ? value : config::quoted_text(value);
 }
 
 // a.b.c=v as {a: {b: {c: v}}}; keys with one beginning share their mapping.
@@ -84,7 +84,7 @@ std::string Tree::yaml() const {
   std::string out = "{";
   for (const Branch& branch : inner) {
     if (out.size() > 1) out += ", ";
-    out += config::quoted(branch.name) + ": " + branch.tree.yaml();
+    out += config::quoted_text(branch.name) + ": " + branch.tree.yaml();
   }
   return out + "}";
 }

@@ -19,7 +19,7 @@ std::string plain_or_quoted(std::string_view value) {
   const bool plain = !value.empty() && value.find_first_not_of(
                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                            "0123456789._") == std::string_view::npos;
-  return plain ? std::string(value) : config::quoted(value);
+  return plain ? std::string(value) : config::quoted_text(value);
 }
 
 base::Result<std::string> filled(const Node& node, ValueFormat format, const config::ValueOf& value_of) {
@@ -38,13 +38,13 @@ base::Result<std::string> filled(const Node& node, ValueFormat format, const con
     std::string out;
     for (const auto& [key, value] : node.entries()) {
       TRY(const std::string one, filled(value, format, value_of));
-      out += (out.empty() ? "" : ", ") + config::quoted(key.scalar()) + ": " + one;
+      out += (out.empty() ? "" : ", ") + config::quoted_text(key.scalar()) + ": " + one;
     }
     return "{" + out + "}";
   }
   if (!node.is_scalar() || node.scalar().find("${") == std::string::npos) return config::flow_text(node);
   TRY(const std::string text, config::filled_in(node.scalar(), format, value_of));
-  return node.quoted() ? config::quoted(text) : plain_or_quoted(text);
+  return node.quoted() ? config::quoted_text(text) : plain_or_quoted(text);
 }
 
 base::Result<std::string> whole_value(std::string_view value, ValueFormat format) {
@@ -68,7 +68,7 @@ base::Result<std::string> whole_value(std::string_view value, ValueFormat format
 
 Node TargetDraft::parse(const std::string& origin, Errors& errors, std::size_t line) const {
   std::string text;
-  for (const auto& [key, value] : values_) text += (text.empty() ? "" : ", ") + config::quoted(key) + ": " + value;
+  for (const auto& [key, value] : values_) text += (text.empty() ? "" : ", ") + config::quoted_text(key) + ": " + value;
   return Node::parse(std::string(line - 1, '\n') + "{" + text + "}", origin, errors);
 }
 

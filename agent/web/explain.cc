@@ -30,6 +30,10 @@ std::string probe_sentence(const ProbePage& probe, const Snapshot& snapshot) {
                            probe.consecutive_failures, probe.failure_threshold, because(probe.reason, probe.text));
       return fmt::format("Probe {} is up{}.", probe.name, since(probe.since, snapshot));
     case Health::down:
+      // A process that is gone needs no second run.
+      if (probe.consecutive_failures < probe.failure_threshold || probe.failure_threshold == 1)
+        return fmt::format("Probe {} is down{}{}.", probe.name, since(probe.since, snapshot),
+                           because(probe.reason, probe.text));
       return fmt::format("Probe {} is down{}{}; it failed {} times in a row, {} make it down.", probe.name,
                          since(probe.since, snapshot), because(probe.reason, probe.text), probe.consecutive_failures,
                          probe.failure_threshold);
@@ -97,6 +101,8 @@ std::vector<std::string> why(const ServicePage& service, const Snapshot& snapsho
                             since(service.since, snapshot), because(service.reason, service.text)));
   if (service.maintenance)
     out.push_back(fmt::format("It is in maintenance ({}): nothing acts on it.", *service.maintenance));
+  for (const std::string& paused : {snapshot.paused, service.paused})
+    if (!paused.empty()) out.push_back(fmt::format("Recovery is paused ({}): nothing acts on it.", paused));
   for (const ProbePage& probe : service.probes) out.push_back(probe_sentence(probe, snapshot));
   for (const std::string& name : service.depends_on) {
     const auto found = std::find_if(snapshot.services.begin(), snapshot.services.end(),

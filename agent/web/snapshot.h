@@ -57,6 +57,7 @@ struct ServicePage {
   model::Reason reason = model::Reason::none;  // of the first probe that is down
   std::string text;
   std::optional<std::string> maintenance;            // who or why, while it is on
+  std::string paused{};                              // its own pause file that is there, for a person; "": none
   std::optional<model::RecoveryMode> recovery_mode;  // nothing: it has no plan, and no state of one
   std::optional<model::PlanState> recovery_state;
   std::string recovery_reason;  // the guard that blocks, for a person
@@ -228,6 +229,7 @@ struct Snapshot {
   std::vector<ReceiverPage> receivers{};
   FleetPage fleet{};
   ConfigPage config;
+  std::string paused{};                         // the node's pause file that is there, for a person; "": none
   std::string state_trouble{};                  // why nothing becomes durable now; "" while it does
   std::size_t damaged_state_files = 0;          // that were set aside and still lie in the state folder
   base::Millis retention{};                     // of the store

@@ -1,6 +1,7 @@
 // What fires, what the agents do about it, whether that helps, and whether people were told.
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import {
+  agentOfSeries,
   board,
   coloured,
   counts,
@@ -141,7 +142,7 @@ export const incidents = board(
     )
       .height(9)
       .span(12)
-      .dataLinks(dataLinks(toService('${__field.labels.service}'))),
+      .dataLinks(dataLinks(toService('${__field.labels.service}'), agentOfSeries)),
   )
   .withRow(new dashboard.RowBuilder('What was done'))
   .withPanel(

@@ -1,6 +1,7 @@
 // The fleet at a glance: is anything down, since when, what did the agents do about it, and on which node to look.
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import {
+  agentOfSeries,
   board,
   coloured,
   counts,
@@ -96,7 +97,7 @@ export const overview = board(
       '{{service}} {{instance}}',
     )
       .height(11)
-      .dataLinks(dataLinks(toService('${__field.labels.service}'))),
+      .dataLinks(dataLinks(toService('${__field.labels.service}'), agentOfSeries)),
   )
   .withPanel(
     counts(

@@ -110,8 +110,16 @@ export const toBoard = (uid: string, title: string) => ({
   title,
   url: `/d/${uid}?${kept}&\${instance:queryparam}&\${service:queryparam}`,
 });
+// From a board to the page of the agent that watches the service: `instance` is where it answers. By http, as a board cannot
+// know of TLS.
+export const toAgent = (instance: string, name: string) => ({
+  title: "The agent's page of it",
+  url: `http://${instance}/services/${name}`,
+  targetBlank: true,
+});
+export const agentOfSeries = toAgent('${__field.labels.instance}', '${__field.labels.service}');
 // As a panel's builder takes them; its own type is of links that a board has.
-export const dataLinks = (...links: Array<ReturnType<typeof toService>>) =>
+export const dataLinks = (...links: Array<ReturnType<typeof toService> | typeof agentOfSeries>) =>
   links.map((each) => ({ build: () => each as unknown as dashboard.DashboardLink }));
 
 export const query = (expr: string, legend: string, refId = 'A') =>
@@ -281,9 +289,10 @@ export function rows(title: string, description: string, keys: Key[], columns: C
       },
     });
   columns.forEach(({ expr }, index) => (panel = panel.withTarget(tableQuery(expr, refId(index)))));
+  const agents = keys.includes(nodeKey) ? [toAgent('${__data.fields.Node}', '${__data.fields.Service}')] : [];
   for (const { title, link, width } of keys)
     panel = panel.overrideByName(title, [
-      ...(link ? [{ id: 'links', value: [link] }] : []),
+      ...(link ? [{ id: 'links', value: title === serviceKey.title ? [link, ...agents] : [link] }] : []),
       ...(width ? [{ id: 'custom.width', value: width }] : []),
     ]);
   for (const { title, show } of columns) if (show) panel = panel.overrideByName(title, show);

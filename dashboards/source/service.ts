@@ -2,6 +2,7 @@
 import * as common from '@grafana/grafana-foundation-sdk/common';
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import {
+  agentOfSeries,
   board,
   coloured,
   counts,
@@ -162,7 +163,7 @@ export const serviceBoard = board(
     )
       .height(9)
       .span(12)
-      .dataLinks(dataLinks(toNode('${__field.labels.instance}'))),
+      .dataLinks(dataLinks(toNode('${__field.labels.instance}'), agentOfSeries)),
   )
   .withPanel(
     states(

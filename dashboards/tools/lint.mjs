@@ -100,6 +100,8 @@ function lintLinks(where, panel) {
   const overrides = (panel.fieldConfig?.overrides ?? []).flatMap((o) => o.properties);
   const inCells = overrides.filter((o) => o.id === 'links').flatMap((o) => o.value);
   for (const { title, url } of [...(panel.fieldConfig?.defaults?.links ?? []), ...inCells]) {
+    // To an agent: tests/e2e/documented_test.py follows it.
+    if (/^http:\/\/\$\{__(data\.fields\.Node|field\.labels\.instance)\}\/services\//.test(url)) continue;
     const target = boards.find((board) => url.startsWith(`/d/${board.uid}?`));
     if (!target) finding(where, `link ${title}: no board has this uid: ${url}`);
     for (const part of ['${datasource:queryparam}', '${job:queryparam}', '${__url_time_range}'])

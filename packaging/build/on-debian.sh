@@ -26,7 +26,8 @@ bare_root() {
   debootstrap --variant=minbase "$release" "$root.new" "${mirror:-http://deb.debian.org/debian}" >"$out/debootstrap.log" 2>&1 ||
     { tail -n 5 "$out/debootstrap.log"; return 1; }
   cp /etc/resolv.conf "$root.new/etc/" 2>/dev/null
-  cp -r /etc/apt/apt.conf.d/. "$root.new/etc/apt/apt.conf.d/"
+  # How apt reaches its mirrors here, and nothing else: a desktop's or apt-file's files ask for lists that a build does not want.
+  apt-config dump | grep -E '^Acquire::(https?::|Check-)' >"$root.new/etc/apt/apt.conf.d/50reach"
   mv "$root.new" "$root"
 }
 # Words are run by a shell in the root, in the source tree.
@@ -38,7 +39,8 @@ inside() {
 }
 copy_sources() {
   mkdir -p "$root/fettle/build"
-  tar -C "$top" --exclude=./build --exclude=./.git --exclude=node_modules -c . | tar -C "$root/fettle" -x || return
+  # As new: a source of before the last run there may be newer than what was compiled. ccache makes that cheap.
+  tar -C "$top" --exclude=./build --exclude=./.git --exclude=node_modules -c . | tar -C "$root/fettle" --touch -x || return
   # Fetched once for all.
   [ ! -d "$top/build/deps" ] || cp -a "$top/build/deps" "$root/fettle/build/"
 }

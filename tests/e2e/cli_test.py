@@ -53,11 +53,14 @@ def ways(where, agent):
     check(lib.fettle("status", f"--url={agent.url}", f"--http.config.file={where}/client.yml"), 0, "order")
     with_password = agent.url.replace("//", f"//alice:{PASSWORD}@")
     check(lib.fettle("status", f"--url={with_password}"), 0, "order")
+    check(lib.fettle("status", f"--url={agent.url}9/"), 3, f"{agent.url}9/api/v1/services")
     check(lib.fettle("status", "order", "odrer", f"--url={with_password}"), 2, "odrer")
     check(lib.fettle("explain", "odrer", socket), 2, 'no service "odrer"')
     check(lib.fettle("status", f"--admin.socket={where}/none", f"--url={with_password}9"), 3, "is the agent running?")
     check(lib.fettle("reload", f"--admin.socket={where}/none"), 3, "is the agent running?")
     check(lib.fettle("stauts"), 2, "did you mean 'fettle status'?")
+    check(lib.fettle("status", "--outputt=json"), 2, "fettle status: ", "did you mean --output?")
+    check(lib.fettle("silence"), 2, "fettle silence: say what: add, list, expire\nfettle help silence says how\n")
     assert json.loads(lib.fettle("version", "-o", "json").stdout)["revision"]
     run = json.loads(lib.fettle("probe", "exec", "command=[/bin/true]", "-o", "json").stdout)
     assert run["up"] and run["probe"] == "exec", run
@@ -162,6 +165,43 @@ def first_file(where):
     assert lib.fettle("init", "-").stdout.startswith("# Written by")
 
 
+def pauses(where):
+    """A file that pauses a service, and one that pauses the node: on the page, in the API and on the command line, for as long
+    as it is there."""
+    of_order, of_node = where / "order.pause", where / "pause"
+    with lib.Agent(where, f"""
+global: {{interval: 100ms, timeout: 100ms, recovery: {{pause_file: {of_node}}}}}
+services:
+  order:
+    probes: [{{type: exec, command: [/bin/true]}}]
+    recovery:
+      when: {{alert: ServiceDown}}
+      maintenance: {{pause_file: {of_order}}}
+      steps: [{{do: {{command: {{argv: [/bin/true]}}}}}}]
+""") as agent:
+        socket = f"--admin.socket={agent.admin}"
+
+        def shown():
+            data = lib.get_json(f"{agent.url}/api/v1/services")["data"]
+            page = lib.get(agent.url)
+            return (data["paused"], data["services"][0]["paused"], "No recovery begins on this node" in page, f"{of_order} exists" in page)
+
+        lib.wait_for("nothing paused", lambda: shown() == ("", "", False, False), state=shown)
+        of_order.touch()
+        lib.wait_for("the service paused", lambda: shown() == ("", f"{of_order} exists: remove it to go on", False, True), state=shown)
+        check(lib.fettle("status", socket), 0, "dry_run: paused")
+        check(lib.fettle("explain", "order", socket), 0, f"Recovery is paused ({of_order} exists")
+        of_node.touch()
+        lib.wait_for("the node paused", lambda: shown() == (f"{of_node} exists: remove it to go on", "", True, False), state=shown)
+        check(lib.fettle("status", socket), 0, f"no recovery begins on this node: {of_node} exists: remove it to go on")
+        check(lib.fettle("top", "--once", socket), 0, "recovery is paused")
+        of_node.unlink()
+        of_order.unlink()
+        lib.wait_for("nothing paused any more", lambda: shown() == ("", "", False, False), state=shown)
+
+
+with lib.folder() as where:
+    pauses(where)
 with lib.folder() as where:
     with agent_of(where) as agent:
         ways(where, agent)

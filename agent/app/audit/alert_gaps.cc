@@ -218,7 +218,7 @@ class AlertAudit {
   void look_at_receivers(const std::set<std::string>& reached) {
     for (std::size_t i = 0; i < loaded_.config.receivers.size(); ++i) {
       const config::Node& node = loaded_.config.receivers[i];
-      const std::string& name = node.find("name").scalar();
+      const std::string name = node.find("name").scalar();
       if (reached.contains(name) || !has_integration(name)) continue;
       const bool named = loaded_.notifications.routing->leads_to(name);
       add(Severity::warning, Gap::unreachable, node.mark(), fmt::format("receivers[{}]", i),

@@ -86,6 +86,8 @@ class Search {
                                    [&](const FoundPort& known) { return known.port == socket.port; });
     if (same != service.ports.end()) {
       same->addresses.push_back(plain_address(socket.address));
+      // Many servers have a socket for each family; the one that people type is asked.
+      if (host_to_connect_to(socket) == "127.0.0.1") same->host = "127.0.0.1";
       same->ephemeral = same->ephemeral && is_ephemeral(socket);
       return;
     }

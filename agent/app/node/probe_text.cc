@@ -15,7 +15,7 @@ std::string yaml_text(const std::string& text) {
            std::string_view("._-/").find(c) != std::string_view::npos;
   });
   if (plain || (text.starts_with('[') && text.ends_with(']'))) return text;
-  return config::quoted(text);
+  return config::quoted_text(text);
 }
 
 std::string probe_text(const ChosenProbe& probe, const std::string& name) {

@@ -34,7 +34,7 @@ class Draft {
 
   // A key that is there already gets the new value.
   void raw(std::string_view key, std::string value) { entries_.insert_or_assign(std::string(key), std::move(value)); }
-  void word(std::string_view key, std::string_view value) { raw(key, config::quoted(value)); }
+  void word(std::string_view key, std::string_view value) { raw(key, config::quoted_text(value)); }
   // Paths of files are relative to the modules' file.
   void copy(std::string_view key, const Node& value) { raw(key, with_folder(key, value)); }
   std::string beside(const std::string& path) const { return (std::filesystem::path(folder_) / path).string(); }
@@ -43,7 +43,7 @@ class Draft {
     std::string out = "{";
     for (const auto& [key, value] : entries_) {
       if (out.size() > 1) out += ", ";
-      out += config::quoted(key) + ": " + value;
+      out += config::quoted_text(key) + ": " + value;
     }
     return out + "}";
   }
@@ -51,7 +51,7 @@ class Draft {
  private:
   std::string with_folder(std::string_view key, const Node& value) const {
     if (value.is_scalar() && key.ends_with("_file") && !value.scalar().empty())
-      return config::quoted(beside(value.scalar()));
+      return config::quoted_text(beside(value.scalar()));
     if (!value.is_mapping()) return config::flow_text(value);
     Draft inner(folder_);
     for (const auto& [name, each] : value.entries()) inner.copy(name.scalar(), each);
@@ -107,9 +107,9 @@ std::optional<std::size_t> bytes_of(const std::string& text) {
 // A token that the older keys name.
 void write_bearer(const Node& settings, Draft& draft) {
   if (const Node token = settings.find("bearer_token"); !token.is_null())
-    draft.raw("authorization", "{credentials: " + config::quoted(token.scalar()) + "}");
+    draft.raw("authorization", "{credentials: " + config::quoted_text(token.scalar()) + "}");
   if (const Node file = settings.find("bearer_token_file"); !file.is_null())
-    draft.raw("authorization", "{credentials_file: " + config::quoted(draft.beside(file.scalar())) + "}");
+    draft.raw("authorization", "{credentials_file: " + config::quoted_text(draft.beside(file.scalar())) + "}");
 }
 
 // headers, and Prometheus' http_headers: {NAME: {values: [...], secrets: [...]}}.

@@ -46,7 +46,7 @@ int compare_numbers(const Value& a, const Value& b) {
   return b.integer < 0 ? 1 : order_of(a.unsigned_integer, static_cast<std::uint64_t>(b.integer));
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -132,7 +132,7 @@ std::string shown(const Value& value) {
     case Kind::integer: return std::to_string(value.integer);
     case Kind::unsigned_integer: return std::to_string(value.unsigned_integer) + "u";
     case Kind::real: return written(value.real);
-    case Kind::string: return quoted(value.text);
+    case Kind::string: return quoted_text(value.text);
     case Kind::error: return "error: " + std::string(value.text);
     case Kind::list: {
       std::string out = "[";

@@ -390,7 +390,7 @@ std::unique_ptr<PlanSpec> parse_plan(const std::string& service, const config::S
   plan->text += fmt::format(" {} {} {} {}", settings.unit, fmt::join(settings.depends_on, ","), settings.allow_reboot,
                             !settings.traffic.is_null());
   for (const config::Node& probe : settings.probes) {
-    const std::string& name = probe.find("name").scalar();
+    const std::string name = probe.find("name").scalar();
     plan->probes.push_back(name.empty() ? probe.find("type").scalar() : name);
   }
   read_when(in.when, path + ".when", *plan, errors);

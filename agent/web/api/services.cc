@@ -48,6 +48,7 @@ void write_service_fields(const ServicePage& service, encoding::Json& json) {
   json.key("maintenance");
   if (service.maintenance) json.string(*service.maintenance);
   else json.null();
+  json.key("paused").string(service.paused);
   json.key("recovery").object([&] {
     json.key("mode").string(service.recovery_mode ? to_string(*service.recovery_mode) : "");
     json.key("state").string(service.recovery_state ? to_string(*service.recovery_state) : "");
@@ -116,6 +117,7 @@ Response api_services(const Request&, const Context& context) {
     json.object([&] {
       json.key("node").string(snapshot->node);
       json.key("at").time(snapshot->at);
+      json.key("paused").string(snapshot->paused);
       json.key("services").array([&] {
         for (const ServicePage& service : snapshot->services) json.object([&] { write_service_fields(service, json); });
       });

@@ -29,6 +29,17 @@ std::string service_links(const std::vector<std::string>& names) {
   return out;
 }
 
+// What alerts of the same name have in common stands there once.
+std::string alerts_of(const model::Incident& incident) {
+  std::string out;
+  for (const model::Alert& alert : incident.alerts)
+    if (const std::string links = annotation_links(alert.annotations); !links.empty())
+      if (const std::string line = fmt::format("<p>{}: {}</p>", escape(alert.name()), links);
+          out.find(line) == std::string::npos)
+        out += line;
+  return out;
+}
+
 std::string facts_of(const model::Incident& incident, const Snapshot& snapshot) {
   const model::IncidentCause& cause = incident.cause;
   std::string out = R"(<dl class="facts">)" + fact("Service", service_link(incident.service, "../"));
@@ -43,10 +54,11 @@ std::string facts_of(const model::Incident& incident, const Snapshot& snapshot) 
   out += fact("Also affected", service_links(incident.dependents));
   out += fact("Tried", escape(model::tried(incident)));
   out += fact("Dry run", escape(model::dry_run_text(incident)));
-  if (incident.told) out += fact("People were told", time_of(*incident.told));
+  // Without a receiver nobody was.
+  if (incident.told && !incident.messages.empty()) out += fact("People were told", time_of(*incident.told));
   std::string demands;
   for (const std::string& demand : incident.demands) demands += "<p>" + escape(demand) + "</p>";
-  return out + fact("A person is asked", demands) + "</dl>";
+  return out + fact("A person is asked", demands) + fact("Links of its alerts", alerts_of(incident)) + "</dl>";
 }
 
 std::string timeline_of(const model::Incident& incident) {

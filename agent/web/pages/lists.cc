@@ -149,6 +149,10 @@ std::string notices_part(const Snapshot& snapshot) {
         R"(<div class="notice down" role="alert">{}<div><b>Services, receivers and files with mistakes were left out at )"
         R"(the start.</b> Mend this and reload:<pre>{}</pre></div></div>)",
         state_badge("down", "Bad configuration"), escape(snapshot.config.left_out));
+  if (!snapshot.paused.empty())
+    out += fmt::format(
+        R"(<div class="notice warn" role="alert">{}<div><b>No recovery begins on this node.</b> {}.</div></div>)",
+        state_badge("warn", "Paused"), escape(snapshot.paused));
   for (const std::string& key : snapshot.config.waiting_for_restart)
     out += fmt::format(R"(<div class="notice warn" role="alert">{}<div><b>{} was changed, and the new value counts )"
                        R"(after a restart.</b></div></div>)",
@@ -178,6 +182,15 @@ std::string notices_part(const Snapshot& snapshot) {
   for (const std::string& trouble : snapshot.store_troubles)
     out += fmt::format(R"(<div class="notice down" role="alert">{}<div><b>{}</b></div></div>)",
                        state_badge("down", "Store"), escape(trouble));
+  // As the package installs it, or without any service.
+  const bool watches_itself_only = std::all_of(snapshot.services.begin(), snapshot.services.end(),
+                                               [](const ServicePage& each) { return each.name == "fettle"; });
+  if (snapshot.ready && watches_itself_only)
+    out += fmt::format(
+        R"(<div class="notice unknown">{}<div><b>No service of yours is watched yet.</b> On the node, )"
+        R"(<code>sudo fettle init --force</code> writes a first {} from what runs there, with all plans in dry run; )"
+        R"(<code>sudo systemctl reload fettle</code> loads it.</div></div>)",
+        state_badge("unknown", "First steps"), escape(snapshot.config.file));
   if (!snapshot.ready)
     out += fmt::format(R"(<div class="notice unknown">{}<div>The agent has just started: it looks before it acts.)"
                        R"(</div></div>)",
@@ -203,6 +216,8 @@ std::string alerts_part(const Snapshot& snapshot) {
       out += R"(<p class="why"><b class="reason">Silenced</b> no receiver hears of it; recovery goes on</p>)";
     if (const std::string text = escape(model::summary_of(alert->annotations)); !text.empty())
       out += R"(<p class="say">)" + text + "</p>";
+    if (const std::string links = annotation_links(alert->annotations); !links.empty())
+      out += R"(<p class="more">)" + links + "</p>";
     out += "</li>";
   }
   out += "</ul>";

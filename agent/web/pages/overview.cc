@@ -17,7 +17,8 @@ using model::PlanState;
 
 constexpr std::size_t kLabelsOffered = 6;
 
-// Down first; then what recovery is busy with or needs a person for, what has no verdict, what is in maintenance; up.
+// Down first; then what recovery is busy with or needs a person for, what has no verdict, what is in maintenance or
+// paused; up.
 int rank(const ServicePage& service) {
   if (service.health == Health::down) return 0;
   const PlanState plan = service.recovery_state.value_or(PlanState::idle);
@@ -25,7 +26,7 @@ int rank(const ServicePage& service) {
       plan == PlanState::exhausted)
     return 1;
   if (service.health == Health::unknown) return 2;
-  return service.maintenance ? 3 : 4;
+  return service.maintenance || !service.paused.empty() ? 3 : 4;
 }
 
 // All that a person may look for, in small letters.
@@ -34,6 +35,7 @@ std::string searched_text(const ServicePage& service) {
   for (const model::Label label : service.labels) out += fmt::format(" {}={}", label.name, label.value);
   for (const ProbePage& probe : service.probes) out += fmt::format(" {} {}", probe.type, probe.target);
   if (service.maintenance) out += " maintenance";
+  if (!service.paused.empty()) out += " paused";
   return base::lower_case(out);
 }
 

@@ -25,6 +25,8 @@ std::string date_and_clock(std::int64_t ms);                           // of UTC
 std::string service_href(std::string_view name, std::string_view root);
 std::string service_link(std::string_view name, std::string_view root);
 std::string label_chips(const model::Labels& labels, const std::vector<std::string_view>& without = {});
+// A link for each annotation that is an http or https URL and no more, under its name without "_url"; "" without any.
+std::string annotation_links(const model::Labels& annotations);
 
 // In graphics.cc.
 std::string history_graphic(const std::vector<bool>& history);

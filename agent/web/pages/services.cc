@@ -192,6 +192,8 @@ std::string service_part(const ServicePage& service, const Snapshot& snapshot, s
   if (service.maintenance)
     out += fmt::format(R"(<p class="note busy">{} {}</p>)", state_badge("calm", "Maintenance"),
                        escape(*service.maintenance));
+  if (!service.paused.empty())
+    out += fmt::format(R"(<p class="note busy">{} {}</p>)", state_badge("calm", "Paused"), escape(service.paused));
   if (service.health == Health::down)
     out += fmt::format(R"(<p class="why"><b class="reason">{}</b> {}</p>)", model::to_string(service.reason),
                        escape(service.text));

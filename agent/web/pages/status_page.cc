@@ -14,8 +14,9 @@ constexpr std::string_view kCards = "cards", kGroups = "groups";
 
 // All but what the last runs measured.
 std::string state_of(const ServicePage& service) {
-  std::string out = fmt::format("{} {} {} {} {}", model::to_string(service.health), model::to_string(service.reason),
-                                service.maintenance.value_or(""), service.attempts_left, service.recovery_reason);
+  std::string out =
+      fmt::format("{} {} {} {} {} {}", model::to_string(service.health), model::to_string(service.reason),
+                  service.maintenance.value_or(""), service.paused, service.attempts_left, service.recovery_reason);
   if (service.recovery_state) out += to_string(*service.recovery_state);
   for (const ProbePage& probe : service.probes)
     out += fmt::format(" {} {}", probe.name, model::to_string(probe.health));

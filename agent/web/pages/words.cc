@@ -74,4 +74,16 @@ std::string label_chips(const model::Labels& labels, const std::vector<std::stri
   return out;
 }
 
+std::string annotation_links(const model::Labels& annotations) {
+  std::string out;
+  for (const model::Label each : annotations) {
+    if (!each.value.starts_with("https://") && !each.value.starts_with("http://")) continue;
+    if (each.value.find_first_of(" \t\r\n") != std::string_view::npos) continue;  // a sentence that begins with one
+    const std::string_view name = each.name.ends_with("_url") ? each.name.substr(0, each.name.size() - 4) : each.name;
+    out += fmt::format(R"({}<a href="{}" rel="noreferrer">{}</a>)", out.empty() ? "" : " ", escape(each.value),
+                       escape(name.empty() ? each.name : name));
+  }
+  return out;
+}
+
 }  // namespace web

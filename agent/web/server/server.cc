@@ -298,6 +298,13 @@ void Server::Rep::look_at_web_config() {
     base::log::warn("tls_server_config of the web configuration holds from the next restart on", {{"file", path}});
 }
 
+PortAccess port_access(const std::string& web_config_file) {
+  if (web_config_file.empty()) return {};
+  const base::Result<WebConfig> found = load_web_config(web_config_file);
+  if (!found) return {};
+  return {found->tls, !found->users.empty() || found->files.client == ClientCertificate::required};
+}
+
 Server::Server() = default;
 
 base::Result<std::unique_ptr<Server>> Server::start(ServerOptions options, SnapshotSlot& slot, Backend& backend) {
@@ -329,12 +336,6 @@ Server::~Server() {
   if (!rep_->admin_path.empty()) ::unlink(rep_->admin_path.c_str());
   if (rep_->front) rep_->front->stop(kStopPatience);
   if (rep_->workers) mg_stop(rep_->workers);
-}
-
-bool Server::speaks_tls(const std::string& web_config_file) {
-  if (web_config_file.empty()) return false;
-  const auto config = load_web_config(web_config_file);
-  return config && config->tls;
 }
 
 int Server::port() const { return rep_->port; }

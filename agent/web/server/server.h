@@ -24,13 +24,17 @@ struct ServerOptions {
   std::size_t answer_memory = std::size_t{256} * 1024 * 1024;
 };
 
+// What a file of web_config_file asks for. Nothing of one that cannot be read: no server starts with it.
+struct PortAccess {
+  bool tls = false;
+  bool login = false;  // a password or a client's certificate
+};
+PortAccess port_access(const std::string& web_config_file);
+
 class Server {
  public:
   static base::Result<std::unique_ptr<Server>> start(ServerOptions options, SnapshotSlot& slot, Backend& backend);
   ~Server();  // waits for running requests, bounded
-
-  // Whether a server with this file is asked over TLS; false for a file that cannot be read.
-  static bool speaks_tls(const std::string& web_config_file);
 
   int port() const;
   // Reads the server's certificate again if its files changed; each second. Loop thread.

@@ -53,20 +53,23 @@ def mirror():
     raise Refusal(f"apt's sources name no mirror of Debian {codename}")
 
 
-def needs_of(deb):
+def needs_of(deb, virtual=False):
     """The packages that a .deb depends on. Where it names a virtual one: the package that stands for it on this host,
-    because debootstrap knows real ones only, and because it was built here they are here."""
+    because debootstrap knows real ones only, and because it was built here they are here. virtual: the names as they are."""
     def output(*argv):
         return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
     def names(field):
         return [re.match(r"[a-z0-9.+-]+", word.strip()).group() for word in field.split(",") if word.strip()]
 
+    needed = names(output("dpkg-deb", "--field", deb, "Depends"))
+    if virtual:
+        return needed
     provider = {}
     for line in output("dpkg-query", "--show", "--showformat=${Package}|${Provides}\n").splitlines():
         package, provides = line.split("|")
         provider.update({name: package for name in [*names(provides), package]})
-    return [provider.get(name, name) for name in names(output("dpkg-deb", "--field", deb, "Depends"))]
+    return [provider.get(name, name) for name in needed]
 
 
 class Root:
@@ -76,8 +79,11 @@ class Root:
         self.cache = pathlib.Path(cache)
         codename, self.mirror = mirror()
         self.codename = codename
-        self.packages = sorted({*PACKAGES, *needs_of(deb)})
-        made_of = " ".join([codename, self.mirror, *self.packages, *MASKED])
+        # Of a package of another release than this host's only apt can say what stands for a virtual one.
+        foreign = "FETTLE_DEBIAN" in os.environ
+        self.packages = sorted({*PACKAGES, *([] if foreign else needs_of(deb))})
+        self.by_apt = sorted(needs_of(deb, virtual=True)) if foreign else []
+        made_of = " ".join([codename, self.mirror, *self.packages, *self.by_apt, *MASKED])
         self.path = self.cache / f"debian-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
 
     def make(self):
@@ -95,12 +101,24 @@ class Root:
             made = subprocess.run([lib.need("debootstrap"), "--variant=minbase", f"--cache-dir={archives}",
                                    f"--include={','.join(self.packages)}", self.codename, str(new), self.mirror],
                                   stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment())
+            if made.returncode == 0 and self.by_apt:
+                made = self.install(new, out)
         if made.returncode != 0:
             shutil.rmtree(new, ignore_errors=True)
-            raise Refusal(f"debootstrap could not make a Debian from {self.mirror}; its last words:\n{words(log)}")
+            raise Refusal(f"no Debian could be made from {self.mirror}; the last words:\n{words(log)}")
         self.trim(new)
         new.rename(self.path)
         return time.monotonic() - began
+
+    def install(self, root, out):
+        """What only apt can choose, by the ways to the mirror that this host's apt has."""
+        shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+        settings = subprocess.run(["apt-config", "dump"], capture_output=True, text=True).stdout.splitlines()
+        (root / "etc/apt/apt.conf.d/50reach").write_text(
+            "".join(line + "\n" for line in settings if re.match("Acquire::(https?::|Check-)", line)))
+        apt = "apt-get -q update && exec apt-get -q -y --no-install-recommends install \"$@\""
+        return subprocess.run(["chroot", str(root), "/bin/sh", "-c", apt, "sh", *self.by_apt], stdin=subprocess.DEVNULL, stdout=out,
+                              stderr=out, env=self.environment())
 
     def archives(self):
         """A folder of packages: those that apt keeps on this host, and those that come from the mirror."""

@@ -17,27 +17,91 @@ def command_line(machine):
     return pathlib.Path(f"/proc/{machine.pid_of('fettle.service')}/cmdline").read_text().split("\0")
 
 
+def older(deb, where):
+    """The package of a version before this one: another program, and two rule files that have changed since."""
+    subprocess.run(["dpkg-deb", "--raw-extract", deb, where], check=True)
+    control = where / "DEBIAN/control"
+    control.write_text(re.sub(r"^Version: .*$", "Version: 0.0.1-1", control.read_text(), flags=re.M))
+    (where / "DEBIAN/md5sums").unlink(missing_ok=True)
+    with open(where / "usr/bin/fettle", "ab") as program:
+        program.write(b"of the version before")
+    for name in ("services", "drills"):
+        file = where / f"etc/fettle/rules/{name}.yml"
+        file.write_text("# As the version before had it.\n" + file.read_text())
+    made = where.parent / "older.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", where, made], check=True, stdout=subprocess.DEVNULL)
+    return made
+
+
+def program_of(machine):
+    """What the agent that runs is, also where another file has its name by now."""
+    program = pathlib.Path(f"/proc/{machine.pid_of('fettle.service')}/exe").read_bytes()
+    return "older" if program.endswith(b"of the version before") else "newer"
+
+
 def upgraded(node, _):
-    """An upgrade restarts the agent, but not into a configuration with mistakes; one that was stopped stays stopped."""
+    """From an older package to this one. A mistake in the configuration keeps the old program running, and what apt prints is the
+    way on; what was changed by people stays, what was not is replaced, and what the agent knows survives. One that was stopped
+    stays stopped."""
     machine = node.machine
     good = machine.file(CONFIGURATION).read_text()
+    rules = machine.file("/etc/fettle/rules")
+    with lib.folder() as where:
+        shutil.copy(older(machine.file("/fettle.deb"), where / "unpacked"), machine.file("/older.deb"))
+    flags_before = machine.file("/etc/default/fettle").read_text()
+    drills_before = (rules / "drills.yml").read_text()
+
+    def version():
+        return machine.run("dpkg-query", "--show", "--showformat=${Version}", "fettle").stdout
+
+    newest = version()
+    machine.run("dpkg", "--force-downgrade", "--install", "/older.deb")
+    lib.wait_for("the agent of the older package", node.ready, 60)
+    assert (version(), program_of(machine)) == ("0.0.1-1", "older")
+    assert (rules / "services.yml").read_text().startswith("# As the version before")
+    with open(machine.file("/etc/default/fettle"), "a") as file:
+        file.write("# mine\n")
+    with open(rules / "drills.yml", "a") as file:
+        file.write("# mine, too\n")
+    machine.run("fettle", "silence", "add", "-d", "2h", "-c", "alice: upgrade", "service=nobody")
+    machine.run("systemctl", "reload", "fettle.service")
+
     before = machine.pid_of("fettle.service")
     machine.write(CONFIGURATION, good + "nonsense: 1\n")
-    said = machine.run("dpkg", "--install", "/fettle.deb").stderr
+    said = machine.run("dpkg", "--force-confold", "--install", "/fettle.deb").stderr
     assert f"{CONFIGURATION}:{len(good.splitlines()) + 1}:1: nonsense: unknown key" in said, said
-    assert f"fettle check config {CONFIGURATION} && systemctl restart fettle" in said, said
+    way_on = re.search(r"^fettle:   (.* systemctl restart fettle)$", said, re.M)
+    assert way_on, said
     assert machine.pid_of("fettle.service") == before, "the agent was restarted with a mistake in its configuration"
+    assert (version(), program_of(machine)) == (newest, "older")
+    assert all(s["health"] == "up" for s in node.services().values()), node.services()
+    assert machine.run("sh", "-c", way_on[1], check=False).returncode == 1 and machine.pid_of("fettle.service") == before
     machine.write(CONFIGURATION, good)
-    machine.run("dpkg", "--install", "/fettle.deb")
-    assert machine.pid_of("fettle.service") != before, "the agent was not restarted"
+    machine.run("sh", "-c", way_on[1])
+    lib.wait_for("the agent of the new package", node.ready, 60)
+    assert program_of(machine) == "newer"
+    assert "alice: upgrade" in machine.run("fettle", "silence", "list").stdout
+    assert machine.file("/etc/default/fettle").read_text() == flags_before + "# mine\n"
+    assert (rules / "drills.yml").read_text().endswith("# mine, too\n"), "a rule file that was changed is not the old one"
+    assert not (rules / "services.yml").read_text().startswith("# As the version before"), "a file nobody has changed was not replaced"
+
+    # Without a mistake the same command does it all.
+    machine.run("dpkg", "--force-downgrade", "--force-confold", "--install", "/older.deb")
+    lib.wait_for("the agent of the older package, again", node.ready, 60)
+    before = machine.pid_of("fettle.service")
+    machine.run("dpkg", "--force-confold", "--install", "/fettle.deb")
+    assert machine.pid_of("fettle.service") != before and program_of(machine) == "newer", "the agent was not restarted"
     machine.run("systemctl", "stop", "fettle.service")
-    machine.run("dpkg", "--install", "/fettle.deb")
+    machine.run("dpkg", "--force-confold", "--install", "/fettle.deb")
     assert machine.show("fettle.service", "ActiveState") == "inactive", "an agent that was stopped was started"
     machine.run("dpkg", "--remove", "fettle")
-    machine.run("dpkg", "--install", "/fettle.deb")
+    machine.run("dpkg", "--force-confold", "--install", "/fettle.deb")
     lib.wait_for("the agent, installed again", node.ready, 60)
     assert machine.file(CONFIGURATION).read_text() == good
-    print("\nupgrade: a mistake holds back the restart; stopped stays stopped; removed and installed again starts")
+    machine.write("/etc/default/fettle", flags_before)
+    (rules / "drills.yml").write_text(drills_before)
+    print(f"\nupgrade: 0.0.1-1 to {newest}; a mistake holds back the restart; edits stay; stopped stays stopped; removed and "
+          "installed again starts")
 
 
 def flags(node, _):

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/init/draft.h"
@@ -35,6 +36,11 @@ TEST_CASE("services are the units that listen, the administrator's own, and port
   REQUIRE(nginx.ports.size() == 1);  // one port on two addresses
   CHECK(nginx.ports[0].host == "127.0.0.1");
   CHECK(found.services[4].ports[0].host == "10.0.0.5");
+  // A socket for each family, in whichever order the kernel has them: people type the address of IPv4.
+  app::NodeView node = nodes::shop();
+  node.listening[1].v6_only = true;
+  for (int order = 0; order < 2; ++order, std::swap(node.listening[0], node.listening[1]))
+    CHECK(app::find_services(node).services[1].ports[0].host == "127.0.0.1");
 }
 
 TEST_CASE("who is connected to whom is who depends on whom, and never in a circle") {

@@ -49,7 +49,7 @@ std::string with(std::string_view example, const std::string& key, const std::st
   config::Errors errors;
   std::string out;
   for (const auto& [name, each] : Node::parse(example, "", errors).entries())
-    if (name.scalar() != key) out += config::quoted(name.scalar()) + ": " + config::flow_text(each) + ", ";
+    if (name.scalar() != key) out += config::quoted_text(name.scalar()) + ": " + config::flow_text(each) + ", ";
   return "{" + out + key + ": " + value + "}";
 }
 

@@ -94,6 +94,33 @@ TEST_CASE("a command that does not exist is answered with the nearest one") {
     CHECK(cli::unknown_command(program.top, good).empty());
 }
 
+TEST_CASE("a line that is refused says of which command, what was meant, and where the help is") {
+  const struct {
+    std::string line, want;
+  } rows[] = {
+      {"", "fettle: a command is missing\nfettle help says how\n"},
+      {"explain", "fettle explain: SERVICE is required\nfettle help explain says how\n"},
+      {"explain order payment",
+       "fettle explain: The following argument was not expected: payment\nfettle help explain says how\n"},
+      {"status --outputt=json",
+       "fettle status: The following argument was not expected: --outputt=json; did you mean --output?\n"
+       "fettle help status says how\n"},
+      {"status -o xml", "fettle status: --output: xml not in {table,json}\nfettle help status says how\n"},
+      {"silence", "fettle silence: say what: add, list, expire\nfettle help silence says how\n"},
+      {"silence expire", "fettle silence expire: ID is required\nfettle help silence expire says how\n"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.line);
+    Program program;
+    try {
+      program.top.parse(row.line);
+      FAIL("it was taken");
+    } catch (const CLI::ParseError& error) {
+      CHECK(cli::wrong_line(program.top, error) == row.want);
+    }
+  }
+}
+
 TEST_CASE("help has the whole command in its first lines, and examples in its last") {
   Program program;
   const std::string help = cli::help_of(program.top, {"silence", "expire"});

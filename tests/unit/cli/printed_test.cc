@@ -51,6 +51,14 @@ TEST_CASE("status is a table of services and their probes, and its exit code say
       "refused\n"
       "bills           unknown, maintenance                        -                               \n");
   CHECK(printed(services("up"), status({})).code == 0);
+  const Printed paused =
+      printed(R"({"paused":"/run/fettle/pause exists: remove it to go on","services":[{"name":"order",)"
+              R"("health":"up","paused":"/run/fettle/pause.d/order exists: remove it to go on",)"
+              R"("recovery":{"mode":"enforce","state":"idle"},"probes":[]}]})",
+              status({}));
+  CHECK(paused.code == 0);
+  CHECK(paused.out.find("enforce: paused") != std::string::npos);
+  CHECK(paused.out.ends_with("\nno recovery begins on this node: /run/fettle/pause exists: remove it to go on\n"));
   // Of those that are asked for.
   const Printed one = printed(services("down"), status({"bills"}));
   CHECK(one.code == 0);

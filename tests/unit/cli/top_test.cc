@@ -35,6 +35,14 @@ TEST_CASE("the worst service is the first, alerts are below, and nothing foreign
   CHECK(text.find("\x1b[2J") == std::string::npos);
 }
 
+TEST_CASE("a node that is paused says so in the first line") {
+  std::size_t first = 0;
+  cli::TopView view = shop();
+  view.services["paused"] = "/run/fettle/pause exists: remove it to go on";
+  CHECK(cli::top_screen(view, {120, 24}, first, base::Colour::never)
+            .starts_with("fettle: 1 of 3 services down, 1 alert fires, recovery is paused   q ends"));
+}
+
 TEST_CASE("no line is wider than the terminal, no more lines than it has, and the view stops at the last one") {
   std::size_t first = 99;
   const std::string text = cli::top_screen(shop(), {20, 4}, first, base::Colour::always);

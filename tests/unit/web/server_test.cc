@@ -252,10 +252,10 @@ TEST_CASE("TLS, and only for clients whose certificate is ours") {
     return output_of("curl -s --max-time 10 --noproxy '*' --cacert " + (folder / "ca.crt") + certificate +
                      " https://127.0.0.1:" + std::to_string(running.server->port()) + "/-/healthy");
   };
-  CHECK(web::Server::speaks_tls(options.web_config_file));
+  CHECK(web::port_access(options.web_config_file).tls);
   write(folder / "users.yml", "basic_auth_users: {}\n");
   for (const std::string& other : {std::string(), folder / "users.yml", folder / "none.yml"})
-    CHECK_FALSE(web::Server::speaks_tls(other));
+    CHECK_FALSE(web::port_access(other).tls);
   CHECK(curl("client") == "fettle is healthy.\n");
   CHECK(curl("stranger") == "");
   CHECK(curl("") == "");

@@ -9,6 +9,7 @@
 #include "promql/queryable.h"
 #include "unit/web/handlers.h"
 #include "web/pages/history_graphics.h"
+#include "web/pages/incident_pages.h"
 #include "web/pages/service_page.h"
 
 namespace {
@@ -172,7 +173,21 @@ TEST_CASE("incidents have a page, and each has one with its timeline") {
     CHECK(has(one.body, part));
   }
   CHECK(has(shop.get("/incidents/inc_0a77").body, "resolved"));
+  CHECK_FALSE(has(one.body, "Links of its alerts"));
   CHECK(shop.get("/incidents/inc_none").status == 404);
+}
+
+TEST_CASE("the page of an incident has the links of its alerts, each once") {
+  web::Snapshot shop = fakes::shop_snapshot();
+  model::Incident incident = *shop.incidents[0];
+  model::Alert alert;
+  alert.labels = {{"alertname", "ServiceDown"}, {"service", "order"}};
+  alert.annotations = {{"dashboard_url", "https://grafana.example/d/fettle-service?var-service=order"}};
+  incident.alerts = {alert, alert};
+  const std::string page = web::incident_page(incident, shop);
+  const std::string want =
+      R"(<dt>Links of its alerts</dt><dd><p>ServiceDown: <a href="https://grafana.example/d/fettle-service?var-service=order" rel="noreferrer">dashboard</a></p></dd>)";
+  CHECK(has(page, want));
 }
 
 TEST_CASE("nothing foreign reaches these pages unescaped") {
