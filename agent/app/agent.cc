@@ -20,7 +20,7 @@ void Agent::on_run(const probe::Run& run, const probe::Status& status) {
   const probe::Spec& spec = *run.spec;
   rules_->follow_clock();
   const base::WallTime now = loop_.wall_now();
-  samples_.append_run(run);
+  if (const probe::Run* verdict = status.verdict()) samples_.append_run(*verdict, run.started);
   blocks_.follow(status);
   self_.probe_finished(spec.service, spec.name, run.outcome.reason);
   if (options_.run_duration_histogram)

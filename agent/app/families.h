@@ -36,7 +36,8 @@ class Families {
 struct Described {
   std::string_view name, help;
 };
-inline constexpr Described kSuccess{"probe_success", "1 if the last run of the probe found its target working."};
+inline constexpr Described kSuccess{"probe_success",
+                                    "1 if the last run of the probe that could look found its target working."};
 inline constexpr Described kDuration{"probe_duration_seconds", "How long the last run of the probe took."};
 
 // Where a measurement stands on a page; views into it and literals.

@@ -24,9 +24,11 @@ std::vector<double> values_of(const probe::Status& status) {
   std::vector<double> values(kOwnSeries, kAbsent);
   values[0] = base::seconds(status.spec->interval);
   if (!status.last) return values;
-  const model::Outcome& outcome = status.last->outcome;
   values[1] = base::seconds(status.last->started);
   if (status.health != model::Health::unknown) values[2] = status.health == model::Health::up ? 1 : 0;
+  const probe::Run* const verdict = status.verdict();
+  if (verdict == nullptr) return values;
+  const model::Outcome& outcome = verdict->outcome;
   values[3] = outcome.up ? 1 : 0;
   values[4] = model::duration_value(outcome.took);
   values.reserve(values.size() + outcome.measurements.size());
@@ -112,8 +114,9 @@ void MetricBlocks::refresh(Probe& probe, const probe::Status& status) {
 
 bool MetricBlocks::same_series(const Probe& probe, const probe::Status& status) const {
   if (!probe.series || probe.spec_labels != status.spec->labels) return false;
-  if (!status.last) return probe.measured.empty();
-  const std::vector<model::Measurement>& now = status.last->outcome.measurements;
+  const probe::Run* const verdict = status.verdict();
+  if (verdict == nullptr) return probe.measured.empty();
+  const std::vector<model::Measurement>& now = verdict->outcome.measurements;
   if (now.size() != probe.measured.size()) return false;
   for (std::size_t i = 0; i < now.size(); ++i)
     if (now[i].type != probe.measured[i].type || !is_named((*probe.series)[kOwnSeries + i], now[i].name) ||
@@ -126,7 +129,8 @@ void MetricBlocks::make_series(Probe& probe, const probe::Status& status) {
   probe.spec_labels = status.spec->labels;
   probe.measured.clear();
   const Labels labels = probe_labels(*status.spec);
-  const std::size_t measurements = status.last ? status.last->outcome.measurements.size() : 0;
+  const probe::Run* const verdict = status.verdict();
+  const std::size_t measurements = verdict ? verdict->outcome.measurements.size() : 0;
   Series series;
   series.reserve(kOwnSeries + measurements);
   const auto add = [&](std::string_view name, std::string_view help) {
@@ -137,9 +141,9 @@ void MetricBlocks::make_series(Probe& probe, const probe::Status& status) {
   add("fettle_probe_up", "The probe's health after its thresholds: 1 up, 0 down; absent while unknown.");
   add(kSuccess.name, kSuccess.help);
   add(kDuration.name, kDuration.help);
-  if (status.last) {
+  if (verdict != nullptr) {
     probe.measured.reserve(measurements);
-    for (const model::Measurement& m : status.last->outcome.measurements) {
+    for (const model::Measurement& m : verdict->outcome.measurements) {
       const MeasuredName name = name_of(m);
       series.push_back({families_.get(name.family, name.help, name.type), name.suffix,
                         m.labels.empty() ? labels : with_own_renamed(labels, m.labels)});

@@ -137,7 +137,7 @@ void Samples::append(Entry& entry, model::Sample sample) {
   (void)store_.append(entry.id, sample);
 }
 
-void Samples::append_run(const probe::Run& run) {
+void Samples::append_run(const probe::Run& run, base::WallTime at) {
   const model::Outcome& outcome = run.outcome;
   std::vector<Value> values;
   values.reserve(outcome.measurements.size() + 2);
@@ -145,7 +145,7 @@ void Samples::append_run(const probe::Run& run) {
   ProbeSeries& series = probes_[{run.spec->service, run.spec->name}];
   if (series.entries.empty()) series.common = probe_labels(*run.spec);
   if (series.writer == store::kHealth) series.writer = store_.add_writer(run.spec->service + "/" + run.spec->name);
-  series.last = aligned(series.last, run.spec->interval, base::to_ms(run.started));
+  series.last = aligned(series.last, run.spec->interval, base::to_ms(at));
   values.push_back({"probe_duration_seconds", &kNoLabels, model::duration_value(outcome.took), series.writer});
   for (const model::Measurement& m : outcome.measurements)
     values.push_back({m.name, &m.labels, m.value, series.writer});

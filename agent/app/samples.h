@@ -30,7 +30,8 @@ class Samples {
 
   // probe_success, probe_duration_seconds and the type's measurements. The first is health and always has room in the
   // store, the others have what the probes share.
-  void append_run(const probe::Run& run);
+  // `at`: the start of the run that is stored so, or of a later one that could not look and says what this one found.
+  void append_run(const probe::Run& run, base::WallTime at);
   // fettle_service_up: 1 up, 0 down; the series ends while unknown.
   void append_service(const std::string& service, model::Health health, base::WallTime at);
   // What a scrape of our own page would bring, but for the series that the two above write. `every`: how often it is

@@ -12,7 +12,7 @@
 
 namespace loop {
 
-class VirtualLoop final : public Scheduler {
+class VirtualLoop : public Scheduler {
  public:
   explicit VirtualLoop(base::WallTime wall = base::wall_from_ms(1'700'000'000'000)) : wall_(wall) {}
 
@@ -44,6 +44,16 @@ class VirtualLoop final : public Scheduler {
   void jump_wall(base::Millis by) { wall_ += by; }
   std::size_t timers() const { return timers_.size(); }
 
+ protected:
+  void move_to(base::Instant t) {
+    if (t <= now_) return;
+    residue_ += t - now_;
+    now_ = t;
+    const auto whole = std::chrono::duration_cast<base::Millis>(residue_);
+    wall_ += whole;
+    residue_ -= whole;
+  }
+
  private:
   using Key = std::pair<base::Instant, std::uint64_t>;
   struct Timer final : Registration {
@@ -57,14 +67,6 @@ class VirtualLoop final : public Scheduler {
     Key key;
   };
 
-  void move_to(base::Instant t) {
-    if (t <= now_) return;
-    residue_ += t - now_;
-    now_ = t;
-    const auto whole = std::chrono::duration_cast<base::Millis>(residue_);
-    wall_ += whole;
-    residue_ -= whole;
-  }
   void run_posted() {
     while (!posted_.empty()) {
       Task task = std::move(posted_.front());

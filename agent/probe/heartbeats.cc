@@ -16,6 +16,9 @@ constexpr std::string_view kPadding(" \n\r\0", 4);
 // Anybody who may write to the socket may make names up; memory stays bounded.
 constexpr std::size_t kServices = 1000;
 
+// Of the time that a service has for a beat: an agent that lost as much of it may have lost the beat.
+constexpr int kLostShare = 4;
+
 // What sd_notify's lines say; only the keys that concern a heartbeat.
 struct Notice {
   std::string service;
@@ -49,7 +52,9 @@ struct Heartbeats::Watcher final : loop::Registration {
   ~Watcher() override {
     const std::string service = place->first;
     owner.watchers_.erase(place);
-    if (!owner.watchers_.contains(service)) owner.awaited_.erase(service);  // nobody waits for its beats any more
+    if (owner.watchers_.contains(service)) return;
+    owner.awaited_.erase(service);  // nobody waits for its beats any more
+    owner.silences_.erase(service);
   }
   Heartbeats& owner;
   std::multimap<std::string, std::function<void(const Beat&)>*>::iterator place;
@@ -107,6 +112,7 @@ void Heartbeats::beat(const std::string& service, bool failed, std::string text)
   if (!awaited && beats_.size() >= kServices && !beats_.contains(service)) return;
   Beat& beat = beats_[service];
   beat = {scheduler_.now(), scheduler_.wall_now(), failed, base::foreign_text(text, model::kTextLimit)};
+  if (awaited) silences_.insert_or_assign(service, Silence{beat.at, scheduler_.stalled()});
   // A watcher may drop itself or another one: look up the next by place, not by an iterator that may be gone.
   const auto [begin, end] = watchers_.equal_range(service);
   std::vector<const std::function<void(const Beat&)>*> calls;
@@ -123,6 +129,7 @@ void Heartbeats::beat(const std::string& service, bool failed, std::string text)
 void Heartbeats::hear() {
   trouble_.clear();
   beats_.clear();
+  silences_.clear();
   for (auto& [service, since] : awaited_) since = scheduler_.now();
 }
 
@@ -134,6 +141,15 @@ std::optional<Beat> Heartbeats::last(const std::string& service) const {
 
 base::Instant Heartbeats::awaited_since(const std::string& service) {
   return awaited_.try_emplace(service, scheduler_.now()).first->second;
+}
+
+base::Instant Heartbeats::silent_since(const std::string& service, base::Duration allowed) {
+  const std::optional<Beat> beat = last(service);
+  const base::Duration stalled = scheduler_.stalled();
+  Silence& silence =
+      silences_.try_emplace(service, Silence{beat ? beat->at : awaited_since(service), stalled}).first->second;
+  if ((stalled - silence.stalled) * kLostShare >= allowed) silence = {scheduler_.now(), stalled};
+  return silence.since;
 }
 
 loop::Handle Heartbeats::watch(const std::string& service, std::function<void(const Beat&)> on_beat) {

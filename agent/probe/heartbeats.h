@@ -65,12 +65,19 @@ class Heartbeats {
   // When this service's beats were first asked for: silence is measured from here until the first beat. Forgotten
   // with the last Handle of watch() for the service.
   base::Instant awaited_since(const std::string& service);
+  // From when its silence counts: the last beat, or when it was first awaited. Later, if the agent itself stood still
+  // since then for a good part of `allowed`: the socket holds few datagrams, and what came meanwhile is lost.
+  base::Instant silent_since(const std::string& service, base::Duration allowed);
   // Calls `on_beat` after each beat of `service` while the Handle is held.
   loop::Handle watch(const std::string& service, std::function<void(const Beat&)> on_beat);
 
  private:
   struct Watcher;
   struct Restriction;
+  struct Silence {
+    base::Instant since{};
+    base::Duration stalled{};  // of the loop, until then
+  };
   bool may_beat(const std::string& service, const BeatSender& sender) const;
 
   loop::Scheduler& scheduler_;
@@ -79,6 +86,7 @@ class Heartbeats {
   std::multimap<std::string, BeatSenders> restrictions_;
   std::map<std::string, Beat> beats_;
   std::map<std::string, base::Instant> awaited_;
+  std::map<std::string, Silence> silences_;  // of awaited services
   std::multimap<std::string, std::function<void(const Beat&)>*> watchers_;
 };
 

@@ -216,6 +216,9 @@ struct Schedule::Rep {
     s.history.push_back(outcome.up);
     // By the clock as it is now, should it have been set meanwhile.
     const base::WallTime started = context.scheduler.wall_now() - std::chrono::floor<base::Millis>(now() - began);
+    const bool blind = outcome.reason == model::Reason::agent_overloaded;
+    if (!blind) s.last_verdict.reset();
+    else if (s.last && Status::says_something(*s.last)) s.last_verdict = std::move(s.last);
     s.last = Run{&e.spec, started, began - e.wanted, std::move(outcome), std::exchange(e.confirms, std::nullopt)};
     if (changed) s.since = context.scheduler.wall_now();
 

@@ -38,7 +38,17 @@ struct Status {
   int consecutive_successes = 0;
   std::uint64_t runs = 0, failures = 0, overruns = 0, events = 0;
   std::optional<Run> last;
+  // The one before that said something about its target, while `last` does not: the agent could not look.
+  std::optional<Run> last_verdict;
   std::vector<bool> history;  // newest last, up to 60 runs
+
+  // The last run that said something about its target; null if there was none. What the agent could not look at stays
+  // as it was: health, samples, pages of metrics.
+  const Run* verdict() const {
+    if (last_verdict) return &*last_verdict;
+    return last && says_something(*last) ? &*last : nullptr;
+  }
+  static bool says_something(const Run& run) { return run.outcome.reason != model::Reason::agent_overloaded; }
 };
 
 // How many runs may go on at the same time; the others wait for their turn, in the order in which they were due.

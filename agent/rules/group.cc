@@ -136,10 +136,11 @@ void Group::adopt(Group& old) {
   hold_until_ = old.hold_until_;
 }
 
-void Group::hold_restored(base::WallTime since, base::WallTime until, const Manager::Gone& gone) {
+void Group::hold(base::WallTime since, base::WallTime until, const Manager::Gone& gone) {
   data_since_ = since;
   hold_until_ = until;
   for (LiveRule& live : rules_) {
+    live.restored.clear();
     const auto& fixed = live.rule->fixed;
     const bool names_service =
         std::any_of(fixed.begin(), fixed.end(), [](const auto& label) { return label.first == "service"; });

@@ -38,7 +38,8 @@ struct LiveRule {
   std::optional<base::WallTime> first_evaluation;
   base::WallTime last_evaluation{};
   base::Duration took{};
-  std::vector<model::Labels> restored;  // alerts of an earlier life that no evaluation has found yet
+  std::vector<model::Labels>
+      restored;  // alerts of before the start, or of before the agent stood still, that no evaluation has found yet
 };
 
 struct Evaluation {
@@ -59,7 +60,7 @@ class Group {
   void adopt(Group& old);
   // Alerts found in no data yet are kept until `until`, or until a series that belongs to them has a sample after
   // `since`.
-  void hold_restored(base::WallTime since, base::WallTime until, const Manager::Gone& gone);
+  void hold(base::WallTime since, base::WallTime until, const Manager::Gone& gone);
   void shift(base::Millis by);
   bool reads(const std::vector<model::Labels>& series) const;
 

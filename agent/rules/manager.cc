@@ -25,6 +25,9 @@ namespace log = base::log;
 
 constexpr base::Millis kAliveEvery{30'000};     // how exactly the length of an absence is known
 constexpr base::Millis kHoldRestored{300'000};  // for data to come back after a start
+constexpr base::Millis kStoodStill{1'000};      // an agent that stood still for so long has measured nothing meanwhile
+constexpr base::Millis kFirstRuns{2'000};       // for probes to run after that
+constexpr base::Millis kLongStill{10'000};      // as much of a range, or of the lookback, has no samples
 constexpr base::Millis kClockStep{100};         // a difference between the clocks that counts as a step
 constexpr base::Millis kTogether{10};           // both clocks were read within this, or the agent was away in between
 
@@ -39,7 +42,9 @@ struct Manager::Rep {
     std::unique_ptr<Group> group;
     base::Instant due{};
     loop::Handle timer;
-    bool waiting = false;  // for the evaluation that touched() asked for
+    bool waiting = false;      // for the evaluation that touched() asked for
+    bool postponed = false;    // its point of the grid, once
+    base::Duration stalled{};  // of the loop, at the last evaluation
     std::uint64_t iterations = 0, missed = 0, evaluations = 0, failures = 0;
     base::WallTime last_evaluation{};
     base::Duration took{};
@@ -93,6 +98,7 @@ struct Manager::Rep {
     const std::int64_t interval = one.group->interval().count();
     const std::int64_t into = (base::to_ms(scheduler.wall_now()) - phase(*one.group).count()) % interval;
     one.due = scheduler.now() + base::Millis{into < 0 ? -into : interval - into};
+    one.stalled = scheduler.stalled();
     arm(one);
   }
   void arm(Scheduled& one) {
@@ -101,6 +107,12 @@ struct Manager::Rep {
 
   void on_grid(Scheduled& one) {
     const auto interval = one.group->interval();
+    if (!one.postponed && scheduler.stalled() - one.stalled >= kStoodStill) {
+      one.postponed = true;
+      one.timer = scheduler.after(std::min(interval, kFirstRuns), [this, &one] { on_grid(one); });
+      return;
+    }
+    one.postponed = false;
     evaluate(one);
     ++one.iterations;
     // Points that passed meanwhile are counted, never made up for.
@@ -121,6 +133,9 @@ struct Manager::Rep {
     one.waiting = false;
     // Two evaluations in one millisecond would write two values at one time.
     const base::WallTime at = std::max(scheduler.wall_now(), one.last_evaluation + base::Millis{1});
+    // What was last measured before the agent stood still may be too old to be found, which is no end of an alert.
+    const base::Duration stalled = scheduler.stalled();
+    if (stalled - std::exchange(one.stalled, stalled) >= kLongStill) one.group->hold(at, at + kHoldRestored, {});
     const base::Instant began = scheduler.now();
     Evaluation evaluation = one.group->evaluate(
         at, [this] { return scheduler.now(); },
@@ -234,7 +249,7 @@ struct Manager::Rep {
       rule->second->alerts.restore(std::move(*alert));
       ++restored;
     });
-    for (auto& one : groups) one->group->hold_restored(now, now + kHoldRestored, is_gone);
+    for (auto& one : groups) one->group->hold(now, now + kHoldRestored, is_gone);
     if (restored > 0)
       log::info("alerts of the last run go on",
                 {{"alerts", fmt::to_string(restored)}, {"away", base::format_duration(away)}});

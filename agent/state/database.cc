@@ -188,8 +188,12 @@ base::Result<> Database::answer(const char* sql, std::string& out) {
 
 base::Result<Database::Statement> Database::compile(const char* sql) {
   sqlite3_stmt* raw = nullptr;
-  if (sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK)
+  if (sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK) {
+    // All statements are ours: one that is an error finds another file than this format says.
+    if (sqlite3_errcode(db_.get()) == SQLITE_ERROR)
+      return base::fail(base::Kind::protocol, fmt::format("{} is damaged: {}", path_, sqlite3_errmsg(db_.get())));
     return failed("use");
+  }
   return Statement(raw);
 }
 

@@ -14,7 +14,10 @@ STARVED_RUNS = 6  # of each probe, at least
 RULE = """\
 groups:
   - name: services
-    rules: [{alert: ServiceDown, expr: fettle_service_up == 0}]
+    rules:
+      - {alert: ServiceDown, expr: fettle_service_up == 0}
+      - {alert: ProbeFailed, expr: 'min_over_time(probe_success[1m]) == 0'}
+      - {alert: NothingMeasured, expr: 'probe_success{service="http"} unless on (service) probe_http_status_code'}
 """
 PLAN = """recovery: {{when: {{alert: ServiceDown}}, mode: enforce, guards: {{min_uptime: 0s, cooldown: 0s, agent_uptime: 0s}},
       budget: {{attempts: 5, backoff: {{initial: 100ms, factor: 1, jitter: 0}}}},

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "net/tls/system_authorities.h"
 
 namespace net {
 namespace {
@@ -140,6 +141,10 @@ int verify_peer(X509_STORE_CTX* context, Verification& verification) {
                   chain.subject, verification.host)
             : fmt::format("the certificate is for {}, not for {}", chain.subject_alternative, verification.host);
   verification.reason = error == X509_V_ERR_CERT_HAS_EXPIRED ? model::Reason::tls_expired : model::Reason::tls_verify;
+  if (const std::string why = no_system_authorities(context); !why.empty()) {
+    chain.verify_error = why;
+    verification.reason = model::Reason::agent_overloaded;
+  }
   return 0;
 }
 

@@ -20,10 +20,10 @@ struct Verification {
   bool staple_required = false;
   std::string trouble{};  // TlsContext's: the chain is described, and refused as nothing that the peer can help
   PeerChain chain;
-  model::Reason reason =
-      model::Reason::none;     // why the chain was refused: tls_expired, tls_verify, or agent_overloaded for `trouble`
-  base::Instant checked_at{};  // when the chain was found good, perhaps by an earlier connection
-  bool from_session = false;   // the chain is that of the session which is offered, until one is shown
+  model::Reason reason = model::Reason::none;  // why the chain was refused: tls_expired, tls_verify, or
+                                               // agent_overloaded for a want of the agent's own
+  base::Instant checked_at{};                  // when the chain was found good, perhaps by an earlier connection
+  bool from_session = false;                   // the chain is that of the session which is offered, until one is shown
   bool wants_certificate = false;  // the peer asked for a client certificate, got none, and has not answered yet
   std::string session_name{};      // under which TlsSessions keeps what the server gives
 };

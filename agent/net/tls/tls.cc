@@ -16,6 +16,7 @@
 #include "net/tls/ocsp_staple.h"
 #include "net/tls/pem.h"
 #include "net/tls/pre_shared_key.h"
+#include "net/tls/system_authorities.h"
 #include "net/tls/tls_sessions.h"
 
 namespace net {
@@ -71,7 +72,7 @@ base::Result<> load_files(SSL_CTX* context, const TlsSettings& settings) {
   if (settings.ca_file.empty() && settings.ca.empty()) {
     // A folder of hashed names where the system has one: read one by one, when asked for.
     ERR_clear_error();
-    if (SSL_CTX_set_default_verify_paths(context) != 1)
+    if (!trust_system_authorities(context))
       return base::fail(base::Kind::io, "cannot load the system's certificate authorities: " + take_openssl_error());
   }
   if (!settings.ca_file.empty())

@@ -52,8 +52,8 @@ Outcome judge(const HeartbeatSettings& settings, Heartbeats& heartbeats, base::I
     return Outcome::failure(Reason::agent_overloaded, "heartbeats are not received: " + heartbeats.trouble());
   const std::string promised = "one every " + base::format_duration(settings.every) +
                                " was promised, with a grace of " + base::format_duration(settings.grace);
+  const base::Duration waited = now - heartbeats.silent_since(settings.from, settings.allowed());
   if (!beat) {
-    const base::Duration waited = now - heartbeats.awaited_since(settings.from);
     // Just started: unknown is not down.
     if (waited <= settings.allowed())
       return Outcome::failure(Reason::agent_overloaded,
@@ -61,6 +61,11 @@ Outcome judge(const HeartbeatSettings& settings, Heartbeats& heartbeats, base::I
     return Outcome::failure(Reason::heartbeat_missed, "no heartbeat ever; " + promised);
   }
   const base::Duration age = now - beat->at;
+  if (age > settings.allowed() && waited <= settings.allowed())
+    return Outcome::failure(Reason::agent_overloaded,
+                            "last heartbeat " + in_words(age) +
+                                " ago, but the agent itself stood still meanwhile; it has been listening for " +
+                                in_words(waited));
   Outcome outcome;
   if (age > settings.allowed())
     outcome = Outcome::failure(Reason::heartbeat_missed, "last heartbeat " + in_words(age) + " ago; " + promised);
@@ -101,7 +106,7 @@ class HeartbeatEvents final : public EventSource {
     watching_ = context_.heartbeats.watch(settings_.from, [this](const Beat& beat) { on_beat(beat); });
     const std::optional<Beat> last = context_.heartbeats.last(settings_.from);
     if (last) well_ = !last->failed;
-    arm(last ? last->at : context_.heartbeats.awaited_since(settings_.from));
+    arm(context_.heartbeats.silent_since(settings_.from, settings_.allowed()));
   }
 
   void describe(model::Outcome& outcome) const override {
@@ -117,6 +122,8 @@ class HeartbeatEvents final : public EventSource {
   }
   void arm(base::Instant beat) {
     missing_ = context_.scheduler.at(beat + settings_.allowed() + base::Millis{1}, [this] {
+      const base::Instant since = context_.heartbeats.silent_since(settings_.from, settings_.allowed());
+      if (context_.scheduler.now() - since <= settings_.allowed()) return arm(since);
       well_.reset();
       on_event_({"heartbeat", "no beat within " + in_words(settings_.allowed()), context_.scheduler.now()});
     });

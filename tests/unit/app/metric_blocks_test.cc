@@ -32,6 +32,16 @@ struct Shop {
     status.health = model::Health::up;
     blocks.follow(status);
   }
+  // A run in which the agent could not look, as the schedule tells of it.
+  void blind_run() {
+    if (status.last && status.last->outcome.up) status.last_verdict = std::move(status.last);
+    probe::Run run;
+    run.spec = &spec;
+    run.started = base::wall_from_ms(static_cast<std::int64_t>(1000 * ++status.runs));
+    run.outcome = model::Outcome::failure(model::Reason::agent_overloaded, "too many open files");
+    status.last = std::move(run);
+    blocks.follow(status);
+  }
   // The lines of the page that are no comments, of this probe alone.
   std::string page() {
     model::MetricPage page;
@@ -66,6 +76,20 @@ TEST_CASE("the page has what the last run found, and series that it no longer ha
   shop.run({{"probe_http_status_code", 503, {}}});
   CHECK(shop.page() ==
         head + "2" + success + duration + "probe_http_status_code" + common + " 503\nprobe_success" + common + " 1\n");
+}
+
+TEST_CASE("where the agent could not look the page has what was found before, and nothing if it never could") {
+  Shop shop;
+  const std::string common = "{probe=\"http\",service=\"order\"}";
+  shop.blind_run();
+  CHECK(shop.page() ==
+        "fettle_probe_interval_seconds" + common + " 5\nfettle_probe_last_run_timestamp_seconds" + common + " 1\n");
+  shop.run({{"probe_http_status_code", 200, {}}});
+  std::string page = shop.page();
+  shop.blind_run();
+  page.replace(page.find(" 2\n"), 3, " 3\n");  // when it ran last
+  CHECK(shop.page() == page);
+  CHECK(page.find("probe_success" + common + " 1\n") != std::string::npos);
 }
 
 TEST_CASE("series are made once and shared by pages until one of them is another") {

@@ -22,7 +22,7 @@ struct Shop {
     run.spec = &spec;
     run.started = base::wall_from_ms(t);
     run.outcome = std::move(outcome);
-    samples.append_run(run);
+    samples.append_run(run, run.started);
   }
   void page(model::MetricPage page, base::WallTime at, base::Millis every) {
     samples.begin_page(std::move(page), at, every);
@@ -54,6 +54,19 @@ TEST_CASE("a run is stored at the time it started, under the labels that a scrap
   shop.run(1000, model::Outcome::success("fine"));
   shop.run(2000, model::Outcome::failure(model::Reason::refused, "refused"));
   CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=0");
+}
+
+TEST_CASE("a run that could not look stores again what the one before it found") {
+  Shop shop;
+  probe::Run run;
+  run.spec = &shop.spec;
+  run.started = base::wall_from_ms(1000);
+  run.outcome = model::Outcome::success("200");
+  run.outcome.measurements.push_back({"probe_http_status_code", 200, {}});
+  shop.samples.append_run(run, run.started);
+  shop.samples.append_run(run, base::wall_from_ms(2000));
+  CHECK(shop.series(of_probe("probe_success")) == "1000=1 2000=1");
+  CHECK(shop.series(of_probe("probe_http_status_code")) == "1000=200 2000=200");
 }
 
 TEST_CASE("samples are evenly apart while runs are hardly late, and never from later than now") {

@@ -24,7 +24,7 @@ struct Watched {
     run.outcome = model::Outcome::success("fine");
     for (int i = first; i < first + count; ++i)
       run.outcome.measurements.push_back({"requests", 1.0 * i, Labels{{"id", std::to_string(i)}}});
-    samples.append_run(run);
+    samples.append_run(run, run.started);
     samples.append_service(service, model::Health::up, base::wall_from_ms(t));
   }
   std::size_t found(const char* name, const std::string& service) const {

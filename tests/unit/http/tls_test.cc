@@ -206,6 +206,40 @@ TEST_CASE("files that changed are read again at the next connection, and what ca
   CHECK(trusted(old_peer));
 }
 
+TEST_CASE("where the system has no certificate authorities the agent cannot look, and blames no service") {
+  const Folder folder;
+  const Certificate authority = make_certificate({.common_name = "CA", .until_seconds = 9000, .authority = true});
+  const TlsServer server(make_certificate(
+      {.common_name = "shop", .alternative = "IP:127.0.0.1", .until_seconds = 5000, .issuer = &authority}));
+  TcpPeer peer(https(server));
+  ::setenv("SSL_CERT_FILE", (folder / "none.pem").c_str(), 1);
+  ::setenv("SSL_CERT_DIR", (folder / "certs").c_str(), 1);
+  const std::string text = "certificate of " + peer.address() +
+                           ": the agent finds no certificate authorities of the system in " + (folder / "none.pem") +
+                           " and " + (folder / "certs") +
+                           ": install ca-certificates, let the agent's user read them, or set ca_file";
+  {
+    World world;
+    const auto tls = context({});
+    const auto ask = [&] { return world.get({.url = "https://" + peer.address() + "/", .tls = tls}); };
+    const auto dial = [&] { return world.dial({.host = "127.0.0.1", .port = peer.port(), .tls = tls}).failure; };
+    CHECK(ask().reason == Reason::agent_overloaded);
+    CHECK(ask().text == text);
+    CHECK(dial().reason == Reason::agent_overloaded);
+    CHECK(dial().text == text);
+    std::filesystem::create_directories(folder / "certs");
+    std::ofstream(folder / "certs/12345678.0") << "another";  // there are some, and not this one
+    CHECK(ask().reason == Reason::tls_verify);
+    CHECK(dial().reason == Reason::tls_verify);
+    std::filesystem::remove(folder / "certs/12345678.0");
+    authority.write(folder / "other.pem");
+    const auto own = context({.ca_file = folder / "other.pem"});
+    CHECK(world.get({.url = "https://" + peer.address() + "/", .tls = own}).status == 200);
+  }
+  ::unsetenv("SSL_CERT_FILE");
+  ::unsetenv("SSL_CERT_DIR");
+}
+
 TEST_CASE("a file that is not there yet costs its own connections only, until it is there") {
   const Folder folder;
   const Certificate authority = make_certificate({.common_name = "CA", .until_seconds = 9000, .authority = true});

@@ -593,6 +593,35 @@ TEST_CASE("heartbeat is up while beats come, down when one is missing or says fa
   CHECK(trial.found.text == "the service says that it is not well: no stock");
 }
 
+TEST_CASE("an agent that stood still blames no service for beats that it may have lost") {
+  Trial trial("heartbeat", "order", {"every=1s", "grace=500ms"});
+  std::vector<std::string> events;
+  const auto source =
+      trial.spec.settings->watch(trial.world.context, [&](probe::Event event) { events.push_back(event.text); });
+  const auto look = [&] {
+    trial.start();
+    trial.world.loop.run_due();
+    trial.answers = 0;
+    return trial.found.reason;
+  };
+  trial.world.heartbeats.receive("order", {});
+  CHECK(look() == Reason::none);
+  trial.world.loop.stand_still(20s);
+  CHECK(look() == Reason::agent_overloaded);
+  CHECK(trial.found.text ==
+        "last heartbeat 20s ago, but the agent itself stood still meanwhile; it has been listening for 0s");
+  trial.world.loop.advance(1500ms);
+  CHECK(look() == Reason::agent_overloaded);
+  CHECK(events == std::vector<std::string>{"a beat"});
+  trial.world.loop.advance(2ms);  // there was time for a beat
+  CHECK(look() == Reason::heartbeat_missed);
+  CHECK(events.back() == "no beat within 1s500ms");
+  trial.world.heartbeats.receive("order", {});
+  trial.world.loop.stand_still(300ms);  // too short for a beat to be lost
+  trial.world.loop.advance(1201ms);
+  CHECK(look() == Reason::heartbeat_missed);
+}
+
 TEST_CASE("a heartbeat is an event only when it changes the verdict") {
   Trial trial("heartbeat", "order", {"every=1s", "grace=500ms"});
   std::vector<std::string> events;

@@ -314,6 +314,76 @@ TEST_CASE("a deadline that the agent itself notices late is not the service's fa
   CHECK(outcomes[4].reason == Reason::read_timeout);
 }
 
+TEST_CASE("what was found before stays known while the agent cannot look") {
+  fakes::Script script;
+  Node node;
+  node.schedule.replace(list(spec_of(script, "order", "http")));
+  const probe::Status& status = *node.schedule.status("order", "http");
+  script.outcome = Outcome::failure(Reason::agent_overloaded, "too many open files");
+  node.world.loop.advance(3s);
+  REQUIRE(status.runs >= 2);
+  CHECK(status.verdict() == nullptr);
+  script.outcome = Outcome::failure(Reason::refused, "refused");
+  node.world.loop.advance(1s);
+  CHECK(status.verdict() == &*status.last);
+  const base::WallTime found = status.last->started;
+  script.outcome = Outcome::failure(Reason::agent_overloaded, "too many open files");
+  node.world.loop.advance(3s);
+  CHECK(status.last->outcome.reason == Reason::agent_overloaded);
+  REQUIRE(status.verdict() != nullptr);
+  CHECK(status.verdict()->outcome.reason == Reason::refused);
+  CHECK(status.verdict()->started >= found);
+  script.outcome = Outcome::success("ok");
+  node.world.loop.advance(1s);
+  CHECK(status.verdict() == &*status.last);
+}
+
+TEST_CASE("what a server says when it has lost its patience with an agent that stood still is no verdict") {
+  fakes::Script script;
+  script.takes = 40ms;
+  script.outcome = Outcome::failure(Reason::status_mismatch, "421 4.4.2 timeout exceeded");
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "smtp");
+  spec.interval = 1h;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(5s);
+  REQUIRE(node.runs.size() == 1);
+  CHECK(node.runs[0].outcome.reason == Reason::status_mismatch);
+  for (const auto& [stopped, want] :
+       {std::pair<base::Duration, Reason>{4s, Reason::agent_overloaded}, {400ms, Reason::status_mismatch}}) {
+    node.schedule.trigger("order", "smtp");
+    node.world.loop.advance(10ms);
+    node.world.loop.stand_still(stopped);
+    script.outcome->reason = Reason::status_mismatch;
+    node.world.loop.advance(1ms);
+    CHECK(node.runs.back().outcome.reason == want);
+  }
+}
+
+TEST_CASE("a service that answered took no longer because the agent stood still") {
+  fakes::Script script;
+  script.takes = 40ms;
+  script.outcome = Outcome::success("200");
+  script.outcome->measurements = {{"probe_http_duration_seconds", 7.03, {{"phase", "processing"}}},
+                                  {"probe_http_content_length", 7, {}}};
+  Node node;
+  probe::Spec spec = spec_of(script, "order", "http");
+  spec.interval = 1h;
+  node.schedule.replace(list(std::move(spec)));
+  node.world.loop.advance(5s);
+  REQUIRE(node.runs.size() == 1);
+  node.schedule.trigger("order", "http");
+  node.world.loop.advance(10ms);
+  node.world.loop.stand_still(7s);
+  node.world.loop.advance(1ms);
+  REQUIRE(node.runs.size() == 2);
+  const Outcome& found = node.runs[1].outcome;
+  CHECK(found.up);
+  CHECK(ms(found.took) <= 40ms);
+  CHECK(found.measurements[0].value <= 0.04);
+  CHECK(found.measurements[1].value == 7);
+}
+
 TEST_CASE("jitter puts each run off within its part of the interval, and nothing drifts") {
   fakes::Script script;
   Node node;

@@ -163,6 +163,36 @@ TEST_CASE("points of the grid that pass while the loop is busy are counted and n
   CHECK(slow.groups()[0].iterations == 4);
 }
 
+TEST_CASE("an agent that stood still ends and raises no alert before its probes have run") {
+  fakes::FakeLoop loop;
+  const auto state = state::in_memory(loop);
+  Agent agent(loop, *state);
+  agent.load(R"yaml(
+groups:
+  - name: g
+    interval: 1s
+    rules:
+      - {alert: Down, expr: "up_of == 0", labels: {service: "{{ $labels.service }}"}}
+      - {alert: Gone, expr: "absent_over_time(up_of[5s])", labels: {service: gone}}
+)yaml");
+  agent.run(10, 0);
+  CHECK(agent.said == Said{"order inactive>firing"});
+  loop.stand_still(seconds{600});  // longer than the lookback
+  loop.advance(Millis{300});       // the first runs are under way
+  CHECK(agent.said.size() == 1);
+  agent.run(10, 0);
+  CHECK(agent.said.size() == 1);
+  agent.run(10, 1);
+  CHECK(agent.said == Said{"order inactive>firing", "order firing>inactive"});
+
+  agent.run(10, 0);
+  loop.stand_still(seconds{600});
+  loop.advance(seconds{20});  // nothing is measured any more
+  CHECK(agent.said.back() == "gone inactive>firing");
+  loop.advance(seconds{300});
+  CHECK(agent.said.back() == "order firing>inactive");
+}
+
 TEST_CASE("evaluations and failures are counted over a change of the group") {
   fakes::FakeLoop loop;
   const auto state = state::in_memory(loop);

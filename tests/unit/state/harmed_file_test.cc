@@ -168,6 +168,8 @@ const std::vector<Harm>& harms() {
        [](const std::string& folder) {
          run(folder, "UPDATE records SET value = '7' WHERE kind = 'budgets'; DELETE FROM records WHERE key = 'new'");
        }},
+      {"the table was dropped by a person with sqlite3",
+       [](const std::string& folder) { run(folder, "DROP TABLE records"); }},
       {"both were emptied",
        [](const std::string& folder) {
          fs::resize_file(folder + "/fettle.db", 0);
