@@ -52,6 +52,8 @@ bool is_json(const std::string& text, const std::string& file, config::Errors& e
     const std::string_view before = std::string_view(text).substr(0, error.byte > 0 ? error.byte - 1 : 0);
     const auto line = static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
     errors.add({file, line, before.size() - (before.rfind('\n') + 1) + 1}, "", "is no JSON from here on");
+  } catch (const nlohmann::json::out_of_range&) {  // 1e400
+    errors.add({file, 0, 0}, "", "has a number that is too large: targets and labels are strings, in quotes");
   }
   return false;
 }
