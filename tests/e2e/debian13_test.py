@@ -32,7 +32,9 @@ class Apt:
 
     def run(self, *words):
         return subprocess.run([lib.need("apt-get"), "-q", "-o", f"Dir={self.where}", "-o", f"Dir::State::status={self.status}",
-                               "-o", "APT::Sandbox::User=", *words], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+                               "-o", "APT::Sandbox::User=",
+                               # apt-file asks for lists of files, which a mirror may not have.
+                               "-o", "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false", *words], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
 
     def would_install(self, *packages):
         return self.run("--simulate", "--no-install-recommends", "install", *packages)
