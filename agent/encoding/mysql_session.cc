@@ -85,7 +85,7 @@ Event MysqlSession::answered_login(const std::string& payload) {
       plugin_ = in.until_zero();
       greeting_.salt = in.text(20);
       if (const auto proof = mysql::proof(plugin_, password_, greeting_.salt)) return reply(*proof);
-      // The password as it is, which PAM and LDAP behind a server need: only where nobody else can read it.
+      // The password in clear text, for servers that check it by PAM or LDAP: only over a connection that is private.
       if (plugin_ == "mysql_clear_password" && login_.in_clear) return reply(password_ + '\0');
       return give_up("wants a login that this probe does not speak (" + plugin_ +
                      "); give this user mysql_native_password or caching_sha2_password");

@@ -31,8 +31,8 @@ class MysqlSession {
     std::string username, database{};                     // "": no database
     std::function<base::Result<std::string>()> password;  // when the server wants it
     bool tls = false;                                     // go on in TLS after the greeting
-    bool in_clear = false;                                // nobody on the way can read the password, TLS or not
-    bool public_key_retrieval = false;                    // take the key that seals it from the server
+    bool in_clear = false;              // the connection is private: the password may be sent in clear text
+    bool public_key_retrieval = false;  // take the key that seals it from the server
   };
   struct Event {
     // more: the rest of a packet has to come. heard: nothing is to be done. send: `text` is to be sent. secure: the

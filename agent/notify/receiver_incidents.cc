@@ -81,8 +81,8 @@ void Receiver::on_incident(const model::Incident& incident, Wanted wanted) {
     if (what == News::page) muted_pages_.insert(incident.id);
     return;
   }
-  // A silence that ends because its service is well again wakes nobody: a fault that was muted and may be over is told
-  // if it comes back.
+  // A silence that ends because its service is healthy sends no page: a muted fault that may be over is told if it
+  // comes back.
   if (what == News::page && incident.calm_since && muted_pages_.contains(incident.id)) return;
   // What nobody has is replaced by what is true now.
   if (outbox_->refused(key) || !outbox_->room(key)) {

@@ -53,7 +53,7 @@ struct Heartbeats::Watcher final : loop::Registration {
     const std::string service = place->first;
     owner.watchers_.erase(place);
     if (owner.watchers_.contains(service)) return;
-    owner.awaited_.erase(service);  // nobody waits for its beats any more
+    owner.awaited_.erase(service);  // no probe watches its beats any more
     owner.silences_.erase(service);
   }
   Heartbeats& owner;

@@ -1,7 +1,9 @@
 #include "state/database_file.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +15,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "base/unique_fd.h"
 
 namespace state {
 namespace {
@@ -60,6 +63,14 @@ class ScratchFolder {
   fs::path path_;
 };
 
+// Whether a log of SQLite begins as each does. One that was emptied while it was written grows again behind a hole.
+bool begins_as_log(const std::string& path) {
+  unsigned char magic[4] = {};
+  const base::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || ::pread(file.value(), magic, sizeof magic, 0) != sizeof magic) return true;  // empty, or not to be read
+  return magic[0] == 0x37 && magic[1] == 0x7f && magic[2] == 0x06 && (magic[3] | 1U) == 0x83;
+}
+
 }  // namespace
 
 DatabaseFile::DatabaseFile(std::string path, FolderLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
@@ -87,7 +98,7 @@ bool DatabaseFile::harmed() {
   };
   // The index changes with each reader.
   return !seen_.database || !untouched(seen_.database, now.database) || !untouched(seen_.log, now.log) ||
-         !kept(seen_.index, now.index) || database_->data_version() != data_version_;
+         !kept(seen_.index, now.index) || !begins_as_log(path_ + "-wal") || database_->data_version() != data_version_;
 }
 
 // Sizes grow only: a file that another process truncates at this moment must be found by the next look.
@@ -105,13 +116,20 @@ void DatabaseFile::note_own_writes() {
   data_version_ = database_->data_version();
 }
 
-// SQLite has the index mapped into memory: a page that is no more in the file would be a SIGBUS when the database is
-// closed. A page of zeros is an index that SQLite makes anew from the log.
-void DatabaseFile::mend_index() const {
+void DatabaseFile::use(Database database) {
+  database_.emplace(std::move(database));
+  seen_ = files();
+  data_version_ = database_->data_version();
+}
+
+// SQLite has the index (-shm) mapped into memory and reads it to close the database: a page that was cut off would be a
+// SIGBUS. The file gets its length back; an index of zeros is one that SQLite makes again from the log.
+void DatabaseFile::close() {
   const auto now = files().index;
   std::error_code code;
   if (seen_.index && now && now->same_as(*seen_.index) && now->size < seen_.index->size)
     fs::resize_file(path_ + "-shm", static_cast<std::uintmax_t>(seen_.index->size), code);
+  database_.reset();
 }
 
 // With its -wal and -shm, so that sqlite3's .recover finds all there is.
@@ -184,9 +202,7 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
         kLost);
   else if (empty) notice = fmt::format("{} was empty. {}, if there were any", path_, kLost);
   if (opened && loaded) {
-    database_.emplace(std::move(*opened));
-    seen_ = files();
-    data_version_ = database_->data_version();
+    use(std::move(*opened));
     return notice;
   }
   const base::Error& why = opened ? loaded.error() : opened.error();
@@ -205,14 +221,13 @@ std::string DatabaseFile::open(const Each& each, base::WallTime now) {
 }
 
 // In the same file, records that the agent does not have are ones that it removed before: they are removed again, or
-// the next start would read them. In another file they are of whoever put it there, and stay.
+// the next start would read them. In another file they belong to the person who put it there, and stay.
 base::Result<> DatabaseFile::open_again() {
   const bool was_open = database_.has_value();
   const Files now = files();
   const bool ours = seen_.database && now.database && now.database->same_as(*seen_.database);
   const bool replaced = !ours || (seen_.log && !(now.log && now.log->same_as(*seen_.log)));
-  mend_index();
-  database_.reset();
+  close();
   std::error_code code;
   fs::create_directories(fs::path(path_).parent_path(), code);
   std::string notice;
@@ -244,17 +259,14 @@ base::Result<> DatabaseFile::open_again() {
     base::log::warn(
         "the state file holds records of before that this agent does not know; they count from its next start",
         {{"file", path_}, {"records", fmt::to_string(unknown)}});
-  database_.emplace(std::move(fresh));
-  seen_ = files();
-  data_version_ = database_->data_version();
+  use(std::move(fresh));
   return {};
 }
 
 base::Result<> DatabaseFile::apply(std::span<const std::vector<Change>* const> calls) {
   base::Result<> result = lock_.hold();
   if (!result && result.error().kind == base::Kind::unavailable) {  // the file is another agent's now
-    mend_index();
-    database_.reset();
+    close();
     seen_ = {};
     trouble_ = result.error().text;
     return result;

@@ -64,7 +64,8 @@ class DatabaseFile {
   Files files() const;
   bool harmed();
   void note_own_writes();
-  void mend_index() const;
+  void use(Database database);
+  void close();
   base::Result<> open_again();
   base::Result<Database> open_or_set_aside(base::WallTime now, std::string& notice);
   base::Result<> load(Database& database, const Each& each);

@@ -1,4 +1,4 @@
-// How long somebody waits, for people.
+// Durations in the texts of guards.
 #pragma once
 
 #include <string>

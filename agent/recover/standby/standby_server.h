@@ -27,7 +27,7 @@ struct ServerLook {
   bool syncing = false;       // it takes over the whole data now
   bool durable = false;       // what it restarts with is what it had
   bool loading = false;
-  bool stopped = false;    // a replica that somebody has told not to follow for now
+  bool stopped = false;    // a replica whose replication was stopped by a command
   std::string unfit{};     // why it could not be the primary, whatever it has
   std::string diverged{};  // of a replica that has what its primary has not: how that is seen
   std::string detail{};    // for a person

@@ -17,6 +17,7 @@
 #include "loop/scheduler.h"
 #include "recover/action.h"
 #include "recover/scaled_down.h"
+#include "recover/types/api_error.h"
 
 namespace recover {
 namespace {
@@ -172,19 +173,15 @@ class Deployment final : public loop::Registration {
   }
 
   void broken(const std::string& path, const http::HttpResponse& response) {
-    const std::string text = path + ": " + marathon_.complaint(response);
-    if (response.reason == model::Reason::agent_overloaded) return end(ActionStatus::failed, text, true);
-    if (response.reason == model::Reason::read_timeout)
-      return end(ActionStatus::timeout, text + "; it may have begun all the same");
-    const bool refused = response.reason == model::Reason::none && (response.status == 401 || response.status == 403);
-    end(refused ? ActionStatus::refused : ActionStatus::failed, text);
+    end(api_error(response, path + ": " + marathon_.complaint(response)));
   }
 
   // Destroys this object, as a rule.
-  void end(ActionStatus status, const std::string& text, bool own_want = false) {
-    const auto done = std::exchange(done_, nullptr);
-    if (done) done({status, what_ + ": " + text, own_want});
+  void end(ActionResult result) {
+    result.text = what_ + ": " + result.text;
+    if (const auto done = std::exchange(done_, nullptr)) done(std::move(result));
   }
+  void end(ActionStatus status, std::string text) { end({status, std::move(text)}); }
 
   const Context& context_;
   const http::JsonApi& marathon_;

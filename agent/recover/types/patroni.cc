@@ -15,6 +15,7 @@
 #include "http/json_api.h"
 #include "loop/scheduler.h"
 #include "recover/action.h"
+#include "recover/types/api_error.h"
 
 namespace recover {
 namespace {
@@ -123,20 +124,15 @@ class Switchover final : public loop::Registration {
   }
 
   void broken(const char* path, const http::HttpResponse& response) {
-    const bool answered = response.reason == model::Reason::none;
-    const std::string text = fmt::format("{}: {}", path, patroni_.complaint(response));
-    if (response.reason == model::Reason::agent_overloaded) return end(ActionStatus::failed, text, true);
-    if (response.reason == model::Reason::read_timeout)
-      return end(ActionStatus::timeout, text + "; it may have begun all the same");
-    const bool refused = answered && (response.status == 401 || response.status == 403);
-    end(refused ? ActionStatus::refused : ActionStatus::failed, text);
+    end(api_error(response, fmt::format("{}: {}", path, patroni_.complaint(response))));
   }
 
   // Destroys this object, as a rule.
-  void end(ActionStatus status, const std::string& text, bool own_want = false) {
-    const auto done = std::exchange(done_, nullptr);
-    if (done) done({status, what_ + ": " + text, own_want});
+  void end(ActionResult result) {
+    result.text = what_ + ": " + result.text;
+    if (const auto done = std::exchange(done_, nullptr)) done(std::move(result));
   }
+  void end(ActionStatus status, std::string text) { end({status, std::move(text)}); }
 
   const Context& context_;
   const http::JsonApi& patroni_;

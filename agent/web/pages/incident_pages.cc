@@ -54,7 +54,7 @@ std::string facts_of(const model::Incident& incident, const Snapshot& snapshot) 
   out += fact("Also affected", service_links(incident.dependents));
   out += fact("Tried", escape(model::tried(incident)));
   out += fact("Dry run", escape(model::dry_run_text(incident)));
-  // Without a receiver nobody was.
+  // Without a receiver no message was sent.
   if (incident.told && !incident.messages.empty()) out += fact("People were told", time_of(*incident.told));
   std::string demands;
   for (const std::string& demand : incident.demands) demands += "<p>" + escape(demand) + "</p>";
